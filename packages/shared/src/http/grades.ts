@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { sessionIdSchema, sha256Schema, slugSchema, submissionIdSchema, userIdSchema } from "../ids.ts";
+import { bilingualSchema } from "../lab.ts";
+import { studentNumberSchema } from "./people.ts";
+
+export const OUTCOMES = ["graded", "ungradable"] as const;
+export const VERDICTS = ["pass", "partial", "fail", "not_reached"] as const;
+
+/** One check's result. `evidence` are event numbers of the trace. */
+export const verdictSchema = z.strictObject({
+  check: slugSchema,
+  title: bilingualSchema,
+  verdict: z.enum(VERDICTS),
+  points: z.number().min(0),
+  pointsMax: z.number().min(0),
+  reason: bilingualSchema,
+  evidence: z.array(z.int().min(0)).max(100),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/** What grading answers: a function of trace, rubric and symbols alone, the same bytes each time. */
+export const gradeResultSchema = z.strictObject({
+  outcome: z.enum(OUTCOMES),
+  /** Why it cannot be graded; null where it was. */
+  ungradable: bilingualSchema.nullable(),
+  points: z.number().min(0),
+  pointsMax: z.number().min(0),
+  verdicts: z.array(verdictSchema),
+  rubricDigest: sha256Schema,
+  traceDigest: sha256Schema,
+  graderVersion: z.string().min(1).max(40),
+});
+export type GradeResult = z.infer<typeof gradeResultSchema>;
+
+export const gradeSchema = gradeResultSchema.extend({
+  submission: submissionIdSchema,
+  version: z.int().min(1),
+  createdAt: z.iso.datetime(),
+});
+export type Grade = z.infer<typeof gradeSchema>;
+
+/** POST /v1/sessions/:id/submit: 202. GET /v1/submissions/:id?wait_ms= waits for the grade. */
+export const submissionSchema = z.strictObject({
+  id: submissionIdSchema,
+  session: sessionIdSchema,
+  user: userIdSchema,
+  course: slugSchema,
+  lab: slugSchema,
+  traceDigest: sha256Schema,
+  traceEvents: z.int().min(1),
+  traceBytes: z.int().min(1),
+  createdAt: z.iso.datetime(),
+  grade: gradeSchema.nullable(),
+});
+export type Submission = z.infer<typeof submissionSchema>;
+
+/** GET /v1/courses/:course/labs/:lab/grades (instructor): the latest submission of each member. */
+export const gradeTableSchema = z.strictObject({
+  rows: z.array(
+    z.strictObject({
+      user: userIdSchema,
+      name: z.string(),
+      studentNumber: studentNumberSchema.nullable(),
+      submission: submissionSchema.nullable(),
+    }),
+  ),
+});
+export type GradeTable = z.infer<typeof gradeTableSchema>;

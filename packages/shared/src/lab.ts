@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { slugSchema } from "./ids.ts";
+import { imageNameSchema } from "./image.ts";
+import { NAME_CHARS_MAX, PARAMETERS_MAX, SESSION_MINUTES_MAX } from "./limits.ts";
+
+/** Text in the two languages of the course. */
+export const bilingualSchema = z.strictObject({
+  en: z.string().min(1).max(2_000),
+  zh: z.string().min(1).max(2_000),
+});
+export type Bilingual = z.infer<typeof bilingualSchema>;
+
+export const parameterNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/);
+/** A parameter's value: what the guest is told and the grader expects. Integers, or words of a-z and 0-9. */
+export const parameterValueSchema = z.union([z.int().min(0), z.string().regex(/^[a-z0-9]{1,32}$/)]);
+export const parametersSchema = z
+  .record(parameterNameSchema, parameterValueSchema)
+  .refine((values) => Object.keys(values).length <= PARAMETERS_MAX, `at most ${PARAMETERS_MAX} parameters`);
+export type Parameters = z.infer<typeof parametersSchema>;
+
+/** How a student's own value is drawn from the course's secret, the student and the lab. */
+export const parameterRuleSchema = z.discriminatedUnion("kind", [
+  z
+    .strictObject({ kind: z.literal("int"), min: z.int().min(0), max: z.int().min(0) })
+    .refine((rule) => rule.min <= rule.max, "min must not be above max"),
+  z.strictObject({ kind: z.literal("word"), chars: z.int().min(1).max(32) }),
+  z.strictObject({ kind: z.literal("fixed"), value: parameterValueSchema }),
+]);
+export type ParameterRule = z.infer<typeof parameterRuleSchema>;
+
+/** `lab.yaml`: everything about a lab but its rubric and handouts, which stand beside it. */
+export const labFileSchema = z.strictObject({
+  title: bilingualSchema,
+  summary: bilingualSchema,
+  image: imageNameSchema,
+  parameters: z.record(parameterNameSchema, parameterRuleSchema).default({}),
+  limits: z
+    .strictObject({
+      session_minutes: z.int().min(1).max(SESSION_MINUTES_MAX).default(120),
+      memory_mib: z.int().min(32).max(512).default(64),
+    })
+    .prefault({}),
+  /** What a student types into gdb and the console first; shown by `ringside connect`. */
+  first_steps: z
+    .strictObject({ gdb: z.array(z.string().max(200)).max(20), console: z.array(z.string().max(200)).max(20) })
+    .prefault({ gdb: [], console: [] }),
+});
+export type LabFile = z.infer<typeof labFileSchema>;
+
+export const labSlugSchema = slugSchema;
+export const labTitleSchema = z.string().max(NAME_CHARS_MAX);

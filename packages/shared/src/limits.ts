@@ -1,0 +1,37 @@
+/** Bounds that more than one process must agree on. Each process's own bounds stand in its own limits file. */
+
+/** A ticket opens one connection and is asked for just before it is used. */
+export const TICKET_TTL_SECONDS = 60;
+/** Clock difference between api and cell that a ticket survives. */
+export const TICKET_SKEW_SECONDS = 60;
+
+/** A machine's lease lives this long without renewal; then its cell counts as lost. */
+export const LEASE_TTL_MS = 10_000;
+export const LEASE_RENEW_MS = 2_500;
+
+/** A cell that has not announced itself for this long takes no new connections. */
+export const CELL_ANNOUNCE_TTL_MS = 10_000;
+export const CELL_ANNOUNCE_MS = 2_500;
+
+/** A job whose worker died is given to another after about lock + check. */
+export const JOB_LOCK_MS = 5_000;
+export const JOB_STALLED_CHECK_MS = 2_000;
+export const JOB_STALLED_COUNT_MAX = 5;
+/** Finished jobs are kept this long, so that a job sent twice runs once. */
+export const JOB_KEEP_SECONDS = 3_600;
+export const JOB_KEEP_COUNT_MAX = 10_000;
+
+/** What a session may last, unless its lab says less. */
+export const SESSION_MINUTES_MAX = 480;
+/** From the job being taken to the machine being ready. */
+export const MACHINE_START_TIMEOUT_MS = 60_000;
+
+/** Longest text of a name, title or message in an API body. */
+export const NAME_CHARS_MAX = 200;
+export const PARAMETERS_MAX = 16;
+export const ROSTER_ROWS_MAX = 1_000;
+/** Longest time that `?wait_ms=` holds a request open. */
+export const WAIT_MS_MAX = 30_000;
+
+/** A trace that reaches this size ends its session. */
+export const TRACE_BYTES_MAX = 64 * 1024 * 1024;

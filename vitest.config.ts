@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config";
+
+// unit: beside the code, real Redis and PostgreSQL where a service needs them; e2e: real QEMU and gdb, one file at a time.
+export default defineConfig({
+  test: {
+    globalSetup: ["./tests/support/global-setup.ts"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/**/*.test.ts", "services/**/*.test.ts", "apps/**/*.test.ts", "tests/tidy/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts", "tests/faults/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+    maxWorkers: 2,
+    coverage: { provider: "v8", include: ["packages/**/src/**", "services/**/src/**", "apps/**/src/**"] },
+  },
+});
