@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Builds the initial file system: MenuOS as /init, the same program for i386, and busybox.
+#
+#   build-initrd.sh --out DIR [--busybox FILE]
+#
+# DIR gets: initrd.cpio.gz programs/menuos programs/menu32 (with debug information).
+# Needs no root. The same sources, compiler and busybox give the same bytes.
+set -euo pipefail
+export LC_ALL=C
+
+readonly SOURCE_NAME=/usr/src/ringside-initrd
+readonly PROGRAM_SOURCES=(menuos.c banner.c channel.c clock.c commands.c foreground.c lines.c network.c parameters.c startup.c)
+# -O1 with frame pointers: a student can follow the program line by line into the kernel.
+readonly PROGRAM_FLAGS=(-std=gnu11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fno-inline -fno-pie -no-pie -static)
+
+die() { printf 'build-initrd: %s\n' "$*" >&2; exit 1; }
+progress() { printf 'progress %s %s\n' "$1" "$2"; }
+
+out='' busybox=$(command -v busybox || true)
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || die "option $1 needs a value"
+  case $1 in
+    --out) out=$2 ;;
+    --busybox) busybox=$2 ;;
+    *) die "unknown option $1; known: --out --busybox" ;;
+  esac
+  shift 2
+done
+[ -n "$out" ] || die "--out is missing"
+[ -x "$busybox" ] || die "busybox is not there; on Debian: apt install busybox-static"
+if readelf -lW "$busybox" | grep -q INTERP; then
+  die "$busybox needs shared libraries; on Debian: apt install busybox-static"
+fi
+printf '#include <stdio.h>\n' | gcc -m32 -E - >/dev/null 2>&1 ||
+  die "gcc cannot build 32-bit programs; on Debian: apt install gcc-multilib libc6-dev-i386"
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+mkdir -p "$out/programs"
+out=$(cd "$out" && pwd)
+readonly work=$out/work
+rm -rf "$work"
+mkdir -p "$work"
+
+compile() { # NAME EXTRA_FLAGS...
+  local name=$1
+  shift
+  # Compiled from its own folder, so that no path of the builder gets into the program.
+  (cd "$here" && gcc "${PROGRAM_FLAGS[@]}" "$@" "-ffile-prefix-map=$here=$SOURCE_NAME" \
+    -Wl,--build-id=none -o "$out/programs/$name" "${PROGRAM_SOURCES[@]}")
+  strip -o "$work/$name" "$out/programs/$name"
+}
+
+progress 10 'compiling MenuOS'
+compile menuos -m64
+compile menu32 -m32 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+gcc -O1 -std=gnu11 -o "$work/newc" "$here/newc.c"
+
+progress 60 'packing'
+applets=$("$busybox" --list | sort)
+{
+  for folder in bin dev etc proc root sys tmp; do echo "dir $folder 0755"; done
+  echo 'char dev/console 0600 5 1'
+  echo 'char dev/null 0666 1 3'
+  echo "file init 0755 $work/menuos"
+  echo 'link bin/menuos ../init'
+  echo "file bin/menu32 0755 $work/menu32"
+  echo "file bin/busybox 0755 $busybox"
+  for applet in $applets; do
+    [ "$applet" = busybox ] || echo "link bin/$applet busybox"
+  done
+} | "$work/newc" | gzip -n -9 >"$out/initrd.cpio.gz"
+rm -rf "$work"
+progress 100 'initrd ready'

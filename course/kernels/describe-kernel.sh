@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Makes a built kernel readable for gdb users and for the server.
+#
+#   describe-kernel.sh --kernel DIR --out DIR
+#
+# --kernel is what build-kernel.sh made. DIR gets: vmlinux (with alias symbols), System.map
+# (with the same), aliases (lines `<alias> <target>`), functions.json.
+#
+# Recipes all over the world say `b sys_listen`; since 4.17 no kernel has that symbol. So each
+# system call S without a symbol sys_S gets one: at __sys_S where that exists, else at __x64_sys_S.
+set -euo pipefail
+export LC_ALL=C
+
+die() { printf 'describe-kernel: %s\n' "$*" >&2; exit 1; }
+progress() { printf 'progress %s %s\n' "$1" "$2"; }
+
+kernel='' out=''
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || die "option $1 needs a value"
+  case $1 in
+    --kernel) kernel=$2 ;;
+    --out) out=$2 ;;
+    *) die "unknown option $1; known: --kernel --out" ;;
+  esac
+  shift 2
+done
+[ -f "$kernel/vmlinux" ] || die "--kernel '$kernel' has no vmlinux; run build-kernel.sh first"
+[ -n "$out" ] || die "--out is missing"
+for tool in objcopy objdump gdb; do
+  command -v "$tool" >/dev/null || die "$tool is not installed; on Debian: apt install binutils gdb"
+done
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+mkdir -p "$out"
+
+progress 1 'naming system calls'
+# socketcall is a 32-bit call only: on a 64-bit kernel its one living entry is the compat one.
+# Weak symbols are calls that this kernel does not have.
+awk '
+  $2 ~ /^[Tt]$/ { address[$3] = $1 }
+  END {
+    for (name in address) {
+      if (name !~ /^__x64_sys_/) continue
+      call = substr(name, 11)
+      alias = "sys_" call
+      if (alias in address) continue
+      target = name
+      if (("__sys_" call) in address) target = "__sys_" call
+      if (call == "socketcall" && ("__ia32_compat_sys_socketcall" in address)) target = "__ia32_compat_sys_socketcall"
+      print alias, target, address[target]
+    }
+  }' "$kernel/System.map" | sort >"$out/aliases.addresses"
+cut -d' ' -f1,2 "$out/aliases.addresses" >"$out/aliases"
+awk '{ print $3, "T", $1 }' "$out/aliases.addresses" | sort - "$kernel/System.map" >"$out/System.map"
+
+text=$(objdump -h -j .text "$kernel/vmlinux" | awk '$2 == ".text" { print $4, $3 }')
+[ -n "$text" ] || die "$kernel/vmlinux has no .text section"
+read -r text_start text_bytes <<<"$text"
+arguments=()
+while read -r alias _ address; do
+  offset=$((0x$address - 0x$text_start))
+  if [ "$offset" -ge 0 ] && [ "$offset" -lt $((0x$text_bytes)) ]; then
+    arguments+=(--add-symbol "$alias=.text:$offset,function,global")
+  fi
+done <"$out/aliases.addresses"
+rm "$out/aliases.addresses"
+objcopy "${arguments[@]}" "$kernel/vmlinux" "$out/vmlinux"
+
+progress 5 'reading debug information'
+export FUNCTION_TABLE_OUT=$out/functions.json
+rm -f "$FUNCTION_TABLE_OUT"
+gdb -nx -batch -x "$here/function-table.py" "$kernel/vmlinux" | grep '^progress ' ||
+  die "gdb could not read $kernel/vmlinux"
+[ -s "$FUNCTION_TABLE_OUT" ] || die "gdb wrote no function table for $kernel/vmlinux; run the gdb line of this script by hand to see why"
+progress 100 'kernel described'

@@ -1,0 +1,138 @@
+"""Writes functions.json: where functions start, where gdb's `break NAME` lands, and which
+register holds each argument there. DWARF is read here, once, and never while a lab runs.
+
+    FUNCTION_TABLE_OUT=functions.json gdb -nx -batch -x function-table.py vmlinux
+"""
+
+import json
+import os
+import re
+
+import gdb
+
+NAME_PATTERNS = (r"__x64_sys_\w+", r"__ia32_sys_\w+", r"__ia32_compat_sys_\w+", r"__sys_\w+", r"start_kernel")
+FILE_PATTERNS = (
+    r"net/socket\.c",
+    r"net/ipv4/(af_inet|inet_connection_sock|tcp\w*)\.c",
+    r"net/unix/af_unix\.c",
+    r"arch/x86/entry/common\.c",
+    r"kernel/fork\.c",
+    r"fs/exec\.c",
+)
+PARAMETERS_MAX = 32
+TYPE_CHARS_MAX = 500
+
+NAME = re.compile("|".join(f"(?:{p})" for p in NAME_PATTERNS) + r"\Z")
+FILE = re.compile("(?:" + "|".join(FILE_PATTERNS) + r")\Z")
+WRAPPER = re.compile(r"__(?:x64|ia32|ia32_compat)_sys_")
+HEX = r"0x[0-9a-f]+"
+REGISTERS = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"} | {f"r{n}" for n in range(8, 16)}
+SIGNED_CODES = {gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_BOOL}
+
+
+def candidates():
+    """(file, name) of every function with debug information that the table wants."""
+    found, file = [], None
+    for line in gdb.execute("info functions -n", to_string=True).splitlines():
+        if line.startswith("File "):
+            file = line[5:].rstrip(":")
+            continue
+        match = re.match(r"\d+:\s.*?(\w+)\(", line)
+        if file and match:
+            name = match.group(1)
+            if FILE.search(file) or NAME.match(name):
+                found.append((file, name))
+    return sorted(set(found), key=lambda pair: (pair[1], pair[0]))
+
+
+def function_proper(pc):
+    """The block of the function at pc; inlined bodies have blocks of their own inside it."""
+    block = gdb.block_for_pc(pc)
+    while block is not None and block.superblock is not None and not block.superblock.is_static:
+        block = block.superblock
+    return block
+
+
+def breakpoint_of(file, name):
+    """(entry, pc, block) for the location of `break` that lies in the function proper."""
+    try:
+        text = gdb.execute(f"break -source {file} -function {name}", to_string=True)
+    except gdb.error:
+        return None
+    listing = gdb.execute("info breakpoints", to_string=True) if "locations" in text else text
+    gdb.execute("delete", to_string=True)
+    for address in re.findall(HEX, listing):
+        pc = int(address, 16)
+        block = function_proper(pc)
+        if block is not None and block.function is not None and block.function.name == name:
+            return block.start, pc, block
+    return None
+
+
+def registers_at(pc):
+    """Name of a variable -> the register that holds it at pc, read from gdb's `info scope`."""
+    held = {}
+    name = None
+    try:
+        text = gdb.execute(f"info scope *{pc:#x}", to_string=True)
+    except gdb.error:
+        return held
+    for line in text.splitlines():
+        symbol = re.match(r"(?:Symbol|.*: Symbol) (\w+) is (.*)", line)
+        if symbol:
+            name, rest = symbol.groups()
+            if name in held:
+                name = None
+                continue
+            held[name] = None
+        else:
+            span = re.match(rf"\s+Range ({HEX})-({HEX}): (.*)", line)
+            if not span or name is None or not int(span[1], 16) <= pc < int(span[2], 16):
+                continue
+            rest = span[3]
+        register = re.match(r"a variable in \$(\w+)", rest)
+        if name and register and register[1] in REGISTERS:
+            held[name] = register[1]
+    return held
+
+
+def parameter(symbol, held, wrapper):
+    kind = symbol.type.strip_typedefs()
+    register = held.get(symbol.name)
+    if register is None and wrapper and symbol.name == "regs":
+        register = "rdi"
+    return {
+        "name": symbol.name,
+        "type": str(symbol.type)[:TYPE_CHARS_MAX],
+        "bytes": kind.sizeof,
+        "signed": kind.code in SIGNED_CODES and kind.is_signed,
+        "register": register,
+    }
+
+
+def row(file, name):
+    place = breakpoint_of(file, name)
+    if place is None:
+        return None
+    entry, pc, block = place
+    held = registers_at(pc)
+    # gcc may forget where a wrapper's one argument stands; at its entry the ABI knows.
+    wrapper = pc == entry and WRAPPER.match(name) is not None
+    parameters = [parameter(symbol, held, wrapper) for symbol in block if symbol.is_argument]
+    return {"name": name, "entry": hex(entry), "breakpoint": hex(pc), "params": parameters[:PARAMETERS_MAX]}
+
+
+gdb.execute("set pagination off")
+gdb.execute("set width 0")
+wanted = candidates()
+rows = []
+for index, (file, name) in enumerate(wanted):
+    found = row(file, name)
+    if found is not None:
+        rows.append(found)
+    if index % 100 == 0:
+        print(f"progress {10 + 85 * index // len(wanted)} describing {name}", flush=True)
+with open(os.environ["FUNCTION_TABLE_OUT"], "w", encoding="utf-8") as out:
+    json.dump(rows, out, indent=1, sort_keys=True)
+    out.write("\n")
+print(f"progress 95 described {len(rows)} of {len(wanted)} functions", flush=True)

@@ -1,0 +1,95 @@
+/** Puts an image's folder together from a built kernel, its description and a built initrd. */
+import { copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type ImageManifest, imageManifestSchema, RingsideError } from "@ringside/shared";
+import { z } from "zod";
+import { fileDigest, imageDigest } from "./digest.ts";
+import type { ImageRecipe } from "./image-recipe.ts";
+import type { Inputs } from "./inputs.ts";
+
+/** The files in an image's folder, by their key in the manifest. */
+const FILES = {
+  kernel: "bzImage",
+  initrd: "initrd.cpio.gz",
+  symbols: "System.map",
+  debug: "vmlinux",
+  functions: "functions.json",
+} as const;
+/** For people with gdb; not part of what the image is. */
+const EXTRAS = ["gdb", "sources.tar.gz", "config"] as const;
+
+export interface Parts {
+  readonly name: string;
+  readonly recipe: ImageRecipe;
+  readonly inputs: Inputs;
+  readonly kernelFolder: string;
+  readonly initrdFolder: string;
+}
+
+async function describeFile(folder: string, path: string) {
+  return { path, sha256: await fileDigest(join(folder, path)), bytes: (await stat(join(folder, path))).size };
+}
+
+async function readAliases(folder: string): Promise<ImageManifest["aliases"]> {
+  const text = await readFile(join(folder, "aliases"), "utf8");
+  await rm(join(folder, "aliases"));
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [alias = "", target = ""] = line.split(" ");
+      return { alias, target };
+    });
+}
+
+async function copyParts(folder: string, parts: Parts): Promise<void> {
+  await copyFile(join(parts.kernelFolder, FILES.kernel), join(folder, FILES.kernel));
+  await copyFile(join(parts.initrdFolder, FILES.initrd), join(folder, FILES.initrd));
+  for (const program of parts.recipe.programs) {
+    const path = join("programs", program);
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await copyFile(join(parts.initrdFolder, path), join(folder, path));
+  }
+  for (const extra of EXTRAS) {
+    const from = join(parts.kernelFolder, extra);
+    const there = await stat(from).catch(() => null);
+    if (there) await cp(from, join(folder, extra), { recursive: true });
+  }
+}
+
+/**
+ * Completes an image's folder and writes its manifest.
+ * @param folder holds what the describe script made; gets the rest
+ */
+export async function assembleImage(folder: string, parts: Parts): Promise<void> {
+  await copyParts(folder, parts);
+  const files = {
+    kernel: await describeFile(folder, FILES.kernel),
+    initrd: await describeFile(folder, FILES.initrd),
+    symbols: await describeFile(folder, FILES.symbols),
+    debug: await describeFile(folder, FILES.debug),
+    functions: await describeFile(folder, FILES.functions),
+  };
+  const programs: ImageManifest["programs"] = {};
+  for (const program of parts.recipe.programs)
+    programs[program] = await describeFile(folder, join("programs", program));
+  const manifest: ImageManifest = {
+    format: 1,
+    name: parts.name,
+    arch: parts.recipe.arch,
+    digest: imageDigest({ files, programs }),
+    inputsDigest: parts.inputs.image,
+    kernelRelease: (await readFile(join(parts.kernelFolder, "release"), "utf8")).trim(),
+    commandLine: parts.recipe.commandLine,
+    prompt: parts.recipe.prompt,
+    files,
+    programs,
+    aliases: await readAliases(folder),
+  };
+  const checked = imageManifestSchema.safeParse(manifest);
+  if (!checked.success) {
+    const message = `The recipes made an image that is not valid: ${z.prettifyError(checked.error)}`;
+    throw new RingsideError("internal", { message });
+  }
+  await writeFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+}

@@ -1,0 +1,16 @@
+/** Bounds of the image package, each with its unit. */
+
+/** Lines of a failed recipe's log that its error shows. */
+export const LOG_TAIL_LINES = 20;
+/** Of a log, at most this much is read for its tail. */
+export const LOG_TAIL_BYTES = 16 * 1024;
+/** A recipe that was told to stop gets this long before it is killed. */
+export const RECIPE_STOP_GRACE_MS = 3_000;
+/** Longest wait for the answer of `tool --version`. */
+export const TOOL_VERSION_TIMEOUT_MS = 10_000;
+/** How often a waiting builder looks whether the other one is done. */
+export const LOCK_POLL_MS = 250;
+/** A manifest is a few kilobytes; a larger file is something else. */
+export const MANIFEST_BYTES_MAX = 1024 * 1024;
+/** Kernel trees have some 80,000 files; more than this is not a kernel tree. */
+export const SOURCE_FILES_MAX = 500_000;
