@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import type { NewTraceEvent } from "./events.ts";
+import { EVENT_DATA_CHARS_MAX } from "./limits.ts";
+
+/**
+ * Writes an event as the body of its line, member by member, so that nothing the reader would refuse can
+ * come into a trace. This is the hot path of recording: no schema runs here. What it refuses is a mistake
+ * of the recorder (AssertionError), and nothing has been written then.
+ */
+export function eventBody(seq: number, t: number, event: NewTraceEvent): string {
+  return `{"seq":${seq},"t":${t},"type":"${event.type}"${members(event)}`;
+}
+
+const BYTES = /^[\0-\xff]*$/;
+const REGISTERS = /^[0-9a-fx]*$/;
+const ADDRESS = /^[0-9a-f]{1,16}$/;
+const REGISTERS_CHARS_MAX = 16_384;
+const FRAMES_MAX = 64;
+const WHY_CLOSED_CHARS_MAX = 100;
+const WHY_REFUSED_CHARS_MAX = 200;
+const QEMU_CHARS_MAX = 200;
+
+function members(event: NewTraceEvent): string {
+  switch (event.type) {
+    case "trace.opened": {
+      const { version, session, user, lab, image, arch, parameters, cell, wall } = event;
+      return rest({ version, session, user, lab, image, arch, parameters, cell, wall });
+    }
+    case "trace.resumed":
+      return rest({ wall: event.wall, cutBytes: count(event.cutBytes, 0) });
+    case "trace.sealed":
+      return rest({ wall: event.wall });
+    case "machine.found":
+      return rest({ epoch: count(event.epoch, 1), qemu: text(event.qemu, QEMU_CHARS_MAX) });
+    case "machine.gone":
+      return rest({ epoch: count(event.epoch, 1) });
+    case "connection.opened": {
+      const { connection, kind, via, user, role } = event;
+      return rest({ connection: count(connection, 1), kind, via, user, role });
+    }
+    case "connection.closed":
+      return from(event.connection) + rest({ why: text(event.why, WHY_CLOSED_CHARS_MAX) });
+    case "gdb.packet":
+    case "gdb.reply":
+    case "console.input":
+      return from(event.connection) + data(event.data);
+    case "gdb.interrupt":
+      return from(event.connection);
+    case "gdb.refused":
+      return from(event.connection) + rest({ why: text(event.why, WHY_REFUSED_CHARS_MAX) });
+    case "machine.resumed":
+      return `,"connection":${count(event.connection, 0)},"action":"${event.action}"`;
+    case "machine.stopped":
+      return stopped(event);
+    case "console.output":
+      return data(event.data);
+    case "console.dropped":
+      return rest({ bytes: count(event.bytes, 1) });
+    default:
+      return assert.fail(`unknown event ${JSON.stringify(event satisfies never)}`);
+  }
+}
+
+function stopped(event: NewTraceEvent & { type: "machine.stopped" }): string {
+  assert(event.registers.length <= REGISTERS_CHARS_MAX && REGISTERS.test(event.registers), "registers are not hex");
+  assert(event.frames.length <= FRAMES_MAX && event.frames.every((frame) => ADDRESS.test(frame)), "bad frames");
+  const frames = event.frames.length === 0 ? "" : `"${event.frames.join('","')}"`;
+  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]`;
+}
+
+const from = (connection: number): string => `,"connection":${count(connection, 1)}`;
+const data = (value: string): string => `,"data":${bytes(value)}`;
+
+function rest(values: Readonly<Record<string, unknown>>): string {
+  return `,${JSON.stringify(values).slice(1, -1)}`;
+}
+
+function bytes(value: string): string {
+  assert(value.length <= EVENT_DATA_CHARS_MAX, `more than ${EVENT_DATA_CHARS_MAX} bytes in one event`);
+  assert(BYTES.test(value), "not one character per byte");
+  return JSON.stringify(value);
+}
+
+function text(value: string, charsMax: number): string {
+  assert(value.length <= charsMax, `more than ${charsMax} characters`);
+  return value;
+}
+
+function count(value: number, min: number): number {
+  assert(Number.isSafeInteger(value) && value >= min, `${value} is not a whole number from ${min}`);
+  return value;
+}

@@ -1,0 +1,110 @@
+import {
+  archSchema,
+  CONNECTION_ROLES,
+  cellIdSchema,
+  epochSchema,
+  labSlugSchema,
+  parametersSchema,
+  sessionIdSchema,
+  sha256Schema,
+  userIdSchema,
+} from "@ringside/shared";
+import { z } from "zod";
+
+/**
+ * The events of a Trace: what happened in a Session, in the order in which the cell saw it.
+ *
+ * On disk a trace is segments of JSON lines. Each line is one event with its `hash` as the last member:
+ *   {"seq":0,"t":0,"type":"trace.opened",…,"hash":"<64 hex>"}
+ * `hash` = sha256(previous hash as 64 hex characters, or 64 zeros for the first, followed by the line's
+ * bytes up to and without `,"hash":"…"}`). `seq` counts from 0 without gaps, over segments too.
+ * `t` is milliseconds of the monotonic clock since the trace was opened, three decimals; it goes on from
+ * the last event's `t` after a restart of the recorder.
+ * Bytes (packets, console) are strings with one character per byte (latin-1).
+ */
+export const TRACE_VERSION = 1;
+
+/** One character per byte. */
+const bytesSchema = z.string().max(1_048_576);
+const connectionSchema = z.int().min(1);
+const hexAddressSchema = z.string().regex(/^[0-9a-f]{1,16}$/);
+
+const head = { seq: z.int().min(0), t: z.number().min(0) };
+
+export const eventSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    ...head,
+    type: z.literal("trace.opened"),
+    version: z.literal(TRACE_VERSION),
+    session: sessionIdSchema,
+    user: userIdSchema,
+    lab: labSlugSchema,
+    image: sha256Schema,
+    arch: archSchema,
+    parameters: parametersSchema,
+    cell: cellIdSchema,
+    wall: z.iso.datetime(),
+  }),
+  /** The recorder's process was replaced; `cutBytes` of a half-written last line were dropped. */
+  z.strictObject({ ...head, type: z.literal("trace.resumed"), wall: z.iso.datetime(), cutBytes: z.int().min(0) }),
+  /** Nothing follows. */
+  z.strictObject({ ...head, type: z.literal("trace.sealed"), wall: z.iso.datetime() }),
+  z.strictObject({ ...head, type: z.literal("machine.found"), epoch: epochSchema, qemu: z.string().max(200) }),
+  z.strictObject({ ...head, type: z.literal("machine.gone"), epoch: epochSchema }),
+  z.strictObject({
+    ...head,
+    type: z.literal("connection.opened"),
+    connection: connectionSchema,
+    kind: z.enum(["gdb", "console"]),
+    via: z.enum(["websocket", "tcp"]),
+    user: userIdSchema,
+    role: z.enum(CONNECTION_ROLES),
+  }),
+  z.strictObject({
+    ...head,
+    type: z.literal("connection.closed"),
+    connection: connectionSchema,
+    why: z.string().max(100),
+  }),
+  /** A packet's payload as gdb sent it (unescaped, without framing), before anything is done with it. */
+  z.strictObject({ ...head, type: z.literal("gdb.packet"), connection: connectionSchema, data: bytesSchema }),
+  /** The payload that gdb was answered, whoever answered. */
+  z.strictObject({ ...head, type: z.literal("gdb.reply"), connection: connectionSchema, data: bytesSchema }),
+  /** gdb's Ctrl-C. */
+  z.strictObject({ ...head, type: z.literal("gdb.interrupt"), connection: connectionSchema }),
+  /** The packet before this was not let through: the policy's reason. */
+  z.strictObject({ ...head, type: z.literal("gdb.refused"), connection: connectionSchema, why: z.string().max(200) }),
+  /** The machine was set running; connection 0 is the cell itself (after a detach). */
+  z.strictObject({
+    ...head,
+    type: z.literal("machine.resumed"),
+    connection: z.int().min(0),
+    action: z.enum(["continue", "step"]),
+  }),
+  /**
+   * The machine stopped, as the cell saw it: the stub's stop reply, the registers (`g` reply, hex, in the
+   * stub's layout) and the return addresses on the frame-pointer chain, innermost first (empty after a single step).
+   */
+  z.strictObject({
+    ...head,
+    type: z.literal("machine.stopped"),
+    reply: bytesSchema,
+    registers: z
+      .string()
+      .regex(/^[0-9a-fx]*$/)
+      .max(16_384),
+    frames: z.array(hexAddressSchema).max(64),
+  }),
+  z.strictObject({ ...head, type: z.literal("console.output"), data: bytesSchema }),
+  /** The guest wrote faster than is kept: so many bytes were not recorded. */
+  z.strictObject({ ...head, type: z.literal("console.dropped"), bytes: z.int().min(1) }),
+  z.strictObject({ ...head, type: z.literal("console.input"), connection: connectionSchema, data: bytesSchema }),
+]);
+
+export type TraceEvent = z.infer<typeof eventSchema>;
+export type TraceEventType = TraceEvent["type"];
+export type TraceEventOf<T extends TraceEventType> = Extract<TraceEvent, { type: T }>;
+
+type WithoutHead<E> = E extends TraceEvent ? Omit<E, "seq" | "t"> : never;
+/** An event before the writer has given it its number and time. */
+export type NewTraceEvent = WithoutHead<TraceEvent>;

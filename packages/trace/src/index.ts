@@ -1,0 +1,10 @@
+export { DAMAGE_KINDS, type Damage, type DamageKind } from "./damage.ts";
+export * from "./events.ts";
+export { readSeal } from "./existing.ts";
+export type * from "./fact.ts";
+export { deriveFacts, type FactsInput } from "./facts.ts";
+export type { Argument } from "./functions.ts";
+export { type TraceLimits, type VerifyResult, verifyTrace } from "./reader.ts";
+export { readTraceBytes } from "./segments.ts";
+export { parseSymbols, type SymbolPlace, SymbolTable } from "./symbols.ts";
+export { TraceWriter, type TraceWriterOptions } from "./writer.ts";

@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import type { NewTraceEvent } from "../events.ts";
+
+/** Any event that a recorder may append (not the writer's own `trace.…`). */
+const bytes = fc.string({
+  unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+  maxLength: 40,
+});
+const connection = fc.integer({ min: 1, max: 1_000 });
+const epoch = fc.integer({ min: 1, max: 9 });
+const hexDigits = (max: number, digits = "0123456789abcdef") =>
+  fc.string({ unit: fc.constantFrom(...digits), minLength: 1, maxLength: max });
+const user = fc.constant("usr_00000000000000000000");
+
+export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
+  fc.record({ type: fc.constant("machine.found" as const), epoch, qemu: fc.string({ maxLength: 20, unit: "binary" }) }),
+  fc.record({ type: fc.constant("machine.gone" as const), epoch }),
+  fc.record({
+    type: fc.constant("connection.opened" as const),
+    connection,
+    kind: fc.constantFrom("gdb" as const, "console" as const),
+    via: fc.constantFrom("websocket" as const, "tcp" as const),
+    user,
+    role: fc.constantFrom("driver" as const, "observer" as const, "instructor" as const),
+  }),
+  fc.record({ type: fc.constant("connection.closed" as const), connection, why: fc.string({ maxLength: 50 }) }),
+  fc.record({
+    type: fc.constantFrom("gdb.packet" as const, "gdb.reply" as const, "console.input" as const),
+    connection,
+    data: bytes,
+  }),
+  fc.record({ type: fc.constant("gdb.interrupt" as const), connection }),
+  fc.record({ type: fc.constant("gdb.refused" as const), connection, why: fc.string({ maxLength: 50 }) }),
+  fc.record({
+    type: fc.constant("machine.resumed" as const),
+    connection: fc.nat(9),
+    action: fc.constantFrom("continue" as const, "step" as const),
+  }),
+  fc.record({
+    type: fc.constant("machine.stopped" as const),
+    reply: bytes,
+    registers: fc.oneof(fc.constant(""), hexDigits(40, "0123456789abcdefx")),
+    frames: fc.array(hexDigits(16), { maxLength: 5 }),
+  }),
+  fc.record({ type: fc.constant("console.output" as const), data: bytes }),
+  fc.record({ type: fc.constant("console.dropped" as const), bytes: fc.integer({ min: 1, max: 1e9 }) }),
+);
