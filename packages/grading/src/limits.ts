@@ -1,0 +1,20 @@
+/** A lab's YAML file. The parser's check for double keys is quadratic: about a second at this size. */
+export const YAML_BYTES_MAX = 64 * 1024;
+/** Maps and lists inside each other. */
+export const YAML_NESTING_MAX = 24;
+/** So many problems of a file are told at once. */
+export const PROBLEMS_MAX = 20;
+export const CHECKS_MAX = 100;
+export const POINTS_MAX = 1_000;
+export const FUNCTIONS_MAX = 100;
+export const ALIASES_MAX = 50;
+/** Conditions in one `all_of` or `any_of`. */
+export const CONDITIONS_MAX = 20;
+/** `all_of` and `any_of` inside each other. */
+export const CONDITION_NESTING_MAX = 6;
+export const ARGUMENTS_MAX = 8;
+export const TYPED_CHARS_MAX = 200;
+/** Event numbers shown for one verdict. */
+export const EVIDENCE_MAX = 20;
+/** Different things seen that a reason names. */
+export const SEEN_MAX = 5;

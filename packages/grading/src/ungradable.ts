@@ -1,0 +1,120 @@
+import type { Bilingual, FunctionRow, Parameters } from "@ringside/shared";
+import type { DamageKind, SymbolTable, TraceEventOf, VerifyResult } from "@ringside/trace";
+import { canonicalJson } from "./canonical-json.ts";
+import { type Condition, conditionsIn, type KernelFunction, type Rubric, type StoppedAt } from "./rubric.ts";
+
+/** What the submission is said to be. */
+export interface ExpectedTrace {
+  readonly session: string;
+  readonly lab: string;
+  /** Digest of the lab's image. */
+  readonly image: string;
+  readonly parameters: Parameters;
+}
+
+const text = (en: string, zh: string): Bilingual => ({ en, zh });
+
+const DAMAGE_WORDS_ZH = {
+  empty: "没有任何事件",
+  torn_line: "最后一行不完整",
+  line_too_long: "有一行超出长度上限",
+  too_many_bytes: "记录超出大小上限",
+  too_many_events: "事件数量超出上限",
+  not_a_line: "有一行不是带哈希的事件",
+  wrong_hash: "哈希链不一致:内容被修改、删除或添加过",
+  not_an_event: "有一行不是本版本认识的事件",
+  future_version: "记录来自更新的版本:请升级 Ringside",
+  no_opening: "记录没有开头",
+  second_opening: "记录有第二个开头",
+  wrong_sequence: "事件编号不连续",
+  time_backwards: "时间倒退",
+  after_seal: "封存之后还有内容",
+} as const satisfies Record<DamageKind, string>;
+
+/** Why this trace cannot be graded at all, or null where it can. */
+export function traceProblem(trace: VerifyResult, traceDigest: string, expected: ExpectedTrace): Bilingual | null {
+  if (trace.status === "damaged") {
+    const { line, byte } = trace.at;
+    return text(
+      `The trace is damaged: ${trace.why}.`,
+      `记录已损坏:${DAMAGE_WORDS_ZH[trace.kind]}(第 ${line} 行,第 ${byte} 字节)。`,
+    );
+  }
+  if (trace.seal === undefined) return text("The trace is not sealed.", "记录尚未封存。");
+  if (trace.digest !== traceDigest) {
+    return text("The trace is not the one that was handed in.", "这份记录不是提交时的那一份。");
+  }
+  const opened = trace.events[0];
+  return opened?.type === "trace.opened"
+    ? identityProblem(opened, expected)
+    : text("The trace is empty.", "记录为空。");
+}
+
+function identityProblem(opened: TraceEventOf<"trace.opened">, expected: ExpectedTrace): Bilingual | null {
+  if (opened.session !== expected.session) return text("The trace is of another session.", "这份记录属于另一个会话。");
+  if (opened.lab !== expected.lab) return text("The trace is of another lab.", "这份记录属于另一个实验。");
+  if (opened.image !== expected.image) {
+    return text("The trace was recorded with another kernel image.", "这份记录使用的是另一个内核镜像。");
+  }
+  if (canonicalJson(opened.parameters) !== canonicalJson(expected.parameters)) {
+    return text("The trace was recorded with other parameters.", "这份记录使用的是另一组参数。");
+  }
+  return null;
+}
+
+/** Where the rubric asks for what this image or session cannot show: every student would fail. Null where it fits. */
+export function rubricProblem(
+  rubric: Rubric,
+  symbols: SymbolTable,
+  functions: readonly FunctionRow[],
+  parameters: Parameters,
+): Bilingual | null {
+  for (const check of rubric.checks) {
+    for (const condition of conditionsIn(check.when)) {
+      const targets = functionsOf(condition);
+      const missing = targets.find(({ names }) => names.every((name) => symbols.addressesOf(name).length === 0));
+      if (missing !== undefined) {
+        return text(
+          `The rubric does not fit the image: the kernel has no ${missing.name} (check ${check.id}).`,
+          `评分标准与镜像不符:内核中没有 ${missing.name}(检查项 ${check.id})。`,
+        );
+      }
+      if (condition.kind !== "stopped_at") continue;
+      const problem = argumentProblem(check.id, condition, symbols, functions, parameters);
+      if (problem !== null) return problem;
+    }
+  }
+  return null;
+}
+
+function functionsOf(condition: Condition): readonly KernelFunction[] {
+  if (condition.kind === "breakpoint_on") return [condition.function];
+  if (condition.kind !== "stopped_at") return [];
+  return condition.via === null ? [condition.function] : [condition.function, condition.via];
+}
+
+function argumentProblem(
+  check: string,
+  { function: target, args }: StoppedAt,
+  symbols: SymbolTable,
+  functions: readonly FunctionRow[],
+  parameters: Parameters,
+): Bilingual | null {
+  const entries = new Set(target.names.flatMap((name) => symbols.addressesOf(name)));
+  const rows = functions.filter((row) => entries.has(BigInt(row.entry)));
+  for (const { name, expected } of args) {
+    if (!rows.some((row) => row.params.some((param) => param.name === name))) {
+      return text(
+        `The rubric does not fit the image: ${target.name} has no known argument ${name} (check ${check}).`,
+        `评分标准与镜像不符:${target.name} 没有已知的参数 ${name}(检查项 ${check})。`,
+      );
+    }
+    if (expected.kind === "parameter" && typeof parameters[expected.name] !== "number") {
+      return text(
+        `The rubric does not fit the lab: there is no number $${expected.name} (check ${check}).`,
+        `评分标准与实验不符:没有数值参数 $${expected.name}(检查项 ${check})。`,
+      );
+    }
+  }
+  return null;
+}
