@@ -1,0 +1,39 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Arch, CONSOLE_SOCKET, type Parameters } from "@ringside/shared";
+import { waitForPrompt } from "./console-prompt.ts";
+import { BOOT_TIMEOUT_MS } from "./limits.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { type BootImage, bringBootFiles, type MachinePlace, sealPlace } from "./machine-place.ts";
+import { handOver } from "./parameters-channel.ts";
+
+export interface ColdBootOptions {
+  /** A prepared, empty place: see preparePlace. */
+  readonly place: MachinePlace;
+  readonly arch: Arch;
+  readonly memoryMib: number;
+  readonly image: BootImage;
+  readonly parameters: Parameters;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Boots a machine from its kernel, without a template, and hands it its parameters: the slow way.
+ * It is running when this returns; what it wrote to the console until then is gone.
+ * @throws RingsideError `timeout`, `machine_gone`, `machine_unresponsive`
+ */
+export async function coldBoot(options: ColdBootOptions): Promise<Machine> {
+  const { place, arch, memoryMib, image, parameters } = options;
+  const boot = await bringBootFiles(place, image);
+  const qemu = { ...place, arch, memoryMib, mode: { kind: "cold" as const, boot }, files: [] };
+  return startMachine(qemu, options.signal, async (machine, signal) => {
+    machine.enter("booting");
+    await machine.qmp.negotiate(signal);
+    await sealPlace(place);
+    const console = join(place.folder, CONSOLE_SOCKET);
+    await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
+    machine.enter("running");
+    await handOver(machine.process.parameters, parameters, async () => undefined, signal);
+    await Promise.all(["kernel", "initrd"].map((name) => rm(join(place.folder, name))));
+  });
+}

@@ -1,0 +1,12 @@
+export { type CloneOptions, cloneMachine, TemplateFault } from "./clone.ts";
+export { type ColdBootOptions, coldBoot } from "./cold-boot.ts";
+export { within } from "./deadline.ts";
+export type { Confinement } from "./jail.ts";
+export { testJail } from "./jail-self-test.ts";
+export { JAIL_USER_ID_BASE } from "./limits.ts";
+export { describeEnd, type Machine, type MachineEnd } from "./machine.ts";
+export { type BootImage, type MachinePlace, preparePlace } from "./machine-place.ts";
+export { parametersLine } from "./parameters-channel.ts";
+export { processesWithArgument } from "./processes.ts";
+export type { Template } from "./template.ts";
+export { type TemplateImage, TemplateStore } from "./template-store.ts";

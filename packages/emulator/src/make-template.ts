@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CONSOLE_SOCKET, RingsideError } from "@ringside/shared";
+import { waitForPrompt } from "./console-prompt.ts";
+import { within } from "./deadline.ts";
+import { BOOT_TIMEOUT_MS, PROMPT_SETTLE_MS, SAVE_TIMEOUT_MS, TEMPLATE_STATE_BYTES_MAX } from "./limits.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { type BootImage, bringBootFiles, giveTo, type MachinePlace, preparePlace } from "./machine-place.ts";
+import { leaveMemoryOut, migrationCompleted } from "./migration.ts";
+import { folderInside } from "./qemu-process.ts";
+import { copySparse } from "./sparse-copy.ts";
+import { MEMORY_FILE, STATE_FILE, syncToDisk, TEMPLATE_FILE, type TemplateFile } from "./template.ts";
+
+export interface MakeTemplateOptions {
+  /** Where the machine boots: prepared by us, removed at the end. */
+  readonly place: MachinePlace;
+  readonly image: BootImage;
+  readonly file: Omit<TemplateFile, "stateBytes">;
+  /** Where the template shall be: appears whole or not at all. */
+  readonly folder: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SAVE_SOCKET = "save.sock";
+
+/** Takes one connection on `path` and writes what it brings to `file`, up to the limit. */
+function receive(server: Server, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("connection", (socket) => {
+      let bytes = 0;
+      socket.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > TEMPLATE_STATE_BYTES_MAX) socket.destroy(new Error("the machine's state is too large"));
+      });
+      pipeline(socket, createWriteStream(file, { flags: "wx", mode: 0o600 })).then(resolve, reject);
+    });
+  });
+}
+
+async function save(machine: Machine, place: MachinePlace, stateFile: string, signal: AbortSignal): Promise<void> {
+  const path = join(place.folder, SAVE_SOCKET);
+  const server = createServer();
+  const received = receive(server, stateFile);
+  received.catch(() => undefined);
+  try {
+    server.listen(path);
+    await within(new Promise((resolve) => server.once("listening", resolve)), { timeoutMs: SAVE_TIMEOUT_MS }, path);
+    await giveTo(place, path);
+    const uri = `unix:${folderInside(place.confinement, place.folder)}/${SAVE_SOCKET}`;
+    await machine.qmp.execute("migrate", { uri }, { signal });
+    await migrationCompleted(machine.qmp, SAVE_TIMEOUT_MS, signal);
+    await within(received, { timeoutMs: SAVE_TIMEOUT_MS, signal }, "the machine's saved state");
+  } finally {
+    server.close();
+  }
+}
+
+async function bootAndFreeze(options: MakeTemplateOptions, making: string): Promise<void> {
+  const { place, image, file } = options;
+  const boot = await bringBootFiles(place, image);
+  const memoryFile = `${folderInside(place.confinement, place.folder)}/${MEMORY_FILE}`;
+  const mode = { kind: "template" as const, boot, memoryFile };
+  const qemu = { ...place, arch: file.arch, memoryMib: file.memoryMib, mode, files: [] };
+  await using _machine = await startMachine(qemu, options.signal, async (machine, signal) => {
+    machine.enter("booting");
+    await machine.qmp.negotiate(signal);
+    const console = join(place.folder, CONSOLE_SOCKET);
+    await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
+    await sleep(PROMPT_SETTLE_MS, undefined, { signal });
+    machine.enter("running");
+    await machine.qmp.execute("stop", {}, { signal });
+    machine.enter("paused");
+    await leaveMemoryOut(machine.qmp, signal);
+    await save(machine, place, join(making, STATE_FILE), signal);
+  });
+}
+
+async function putInPlace(making: string, folder: string): Promise<void> {
+  try {
+    await rename(making, folder);
+  } catch (error) {
+    // Somebody else was first: theirs is as good.
+    if (!["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
+    await rm(making, { recursive: true, force: true });
+  }
+  await syncToDisk(dirname(folder));
+}
+
+/**
+ * Boots an image to its prompt, freezes it and writes the template.
+ * @throws RingsideError `timeout` when the prompt does not come, `machine_gone`, `internal`
+ */
+export async function makeTemplate(options: MakeTemplateOptions): Promise<void> {
+  const { place, folder, file } = options;
+  const making = join(dirname(folder), `.${file.key}.${randomUUID()}`);
+  await mkdir(making, { recursive: true, mode: 0o700 });
+  try {
+    await preparePlace(place);
+    await bootAndFreeze(options, making);
+    await copySparse(join(place.folder, MEMORY_FILE), join(making, MEMORY_FILE));
+    const { size } = await stat(join(making, STATE_FILE));
+    if (size === 0) throw new RingsideError("internal", { message: "the machine's saved state is empty" });
+    const whole: TemplateFile = { ...file, stateBytes: size };
+    await writeFile(join(making, TEMPLATE_FILE), `${JSON.stringify(whole)}\n`, { flag: "wx", mode: 0o600 });
+    for (const name of [STATE_FILE, TEMPLATE_FILE, ""]) await syncToDisk(join(making, name));
+    await putInPlace(making, folder);
+  } finally {
+    await rm(making, { recursive: true, force: true });
+    await rm(place.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { deviceArguments, type MachineMode, qemuArguments, qemuBinary } from "./qemu-args.ts";
+
+const boot = { kernel: "/machine/kernel", initrd: "/machine/initrd", commandLine: "console=ttyS0 quiet" };
+const argumentsOf = (mode: MachineMode) =>
+  qemuArguments({
+    ...{ name: "ses_x.1", arch: "x86_64", memoryMib: 64, folder: "/machine", qmpFd: 3, parametersFd: 4, mode },
+  });
+
+test("a clone maps the template's memory privately and waits for its state", () => {
+  expect(argumentsOf({ kind: "clone", memoryFd: 6 }).join(" ")).toMatchInlineSnapshot(
+    `"-name ses_x.1 -nodefaults -no-user-config -display none -vga none -no-reboot -accel tcg,tb-size=16 -m 64 -global apic-common.vapic=off -machine pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off,memory-backend=ram -object memory-backend-file,id=ram,size=64M,mem-path=/proc/self/fd/6,share=off -S -incoming defer -chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control -chardev socket,id=console,path=/machine/console.sock,server=on,wait=off -serial chardev:console -chardev socket,id=parameters,fd=4 -serial chardev:parameters -chardev socket,id=stub,path=/machine/gdb.sock,server=on,wait=off -gdb chardev:stub -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"`,
+  );
+});
+
+test("a template's memory is a shared file, and it boots", () => {
+  expect(argumentsOf({ kind: "template", boot, memoryFile: "/machine/memory" }).join(" ")).toMatchInlineSnapshot(
+    `"-name ses_x.1 -nodefaults -no-user-config -display none -vga none -no-reboot -accel tcg,tb-size=16 -m 64 -global apic-common.vapic=off -machine pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off,memory-backend=ram -object memory-backend-file,id=ram,size=64M,mem-path=/machine/memory,share=on -kernel /machine/kernel -initrd /machine/initrd -append console=ttyS0 quiet -chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control -chardev socket,id=console,path=/machine/console.sock,server=on,wait=off -serial chardev:console -chardev socket,id=parameters,fd=4 -serial chardev:parameters -chardev socket,id=stub,path=/machine/gdb.sock,server=on,wait=off -gdb chardev:stub -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"`,
+  );
+});
+
+test("a cold boot has memory of its own", () => {
+  expect(argumentsOf({ kind: "cold", boot }).join(" ")).toMatchInlineSnapshot(
+    `"-name ses_x.1 -nodefaults -no-user-config -display none -vga none -no-reboot -accel tcg,tb-size=16 -m 64 -global apic-common.vapic=off -machine pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off,memory-backend=ram -object memory-backend-ram,id=ram,size=64M -kernel /machine/kernel -initrd /machine/initrd -append console=ttyS0 quiet -chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control -chardev socket,id=console,path=/machine/console.sock,server=on,wait=off -serial chardev:console -chardev socket,id=parameters,fd=4 -serial chardev:parameters -chardev socket,id=stub,path=/machine/gdb.sock,server=on,wait=off -gdb chardev:stub -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"`,
+  );
+});
+
+test("template and clone have the same devices in the same order, to the byte", () => {
+  const devices = deviceArguments(64).join("\n");
+  for (const mode of [
+    { kind: "clone", memoryFd: 6 },
+    { kind: "template", boot, memoryFile: "/machine/memory" },
+  ] as const) {
+    const args = argumentsOf(mode);
+    expect(args.join("\n")).toContain(devices);
+    expect(args.filter((arg) => arg === "-serial")).toHaveLength(2);
+    expect(args).toContain("apic-common.vapic=off");
+  }
+});
+
+test("an i386 kernel gets the i386 QEMU", () => {
+  expect(qemuBinary("i386")).toBe("/usr/bin/qemu-system-i386");
+});

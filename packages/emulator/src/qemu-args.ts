@@ -1,0 +1,97 @@
+import type { Arch } from "@ringside/shared";
+import { CONSOLE_SOCKET, STUB_SOCKET } from "@ringside/shared";
+import { TCG_CACHE_MIB } from "./limits.ts";
+
+/**
+ * QEMU's command line as a pure function of what the machine is.
+ *
+ * A template and its clones must have the same devices in the same order, or the saved state does not load:
+ * everything that makes devices is in `deviceArguments`, and its digest is part of a template's key. The flags
+ * were chosen by measurement: `pc` without the parts a lab does not need; `vapic=off` for reverse debugging.
+ *
+ *   ttyS0  console.sock, one client at a time     gdb stub  gdb.sock
+ *   ttyS1  parameters channel, inherited socket   QMP       inherited socket
+ */
+export interface BootFiles {
+  /** Paths as QEMU sees them. */
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+}
+
+/** Where the guest's memory is and how the machine begins. */
+export type MachineMode =
+  | { readonly kind: "cold"; readonly boot: BootFiles }
+  | { readonly kind: "template"; readonly boot: BootFiles; readonly memoryFile: string }
+  | { readonly kind: "clone"; readonly memoryFd: number }
+  /** Devices without a guest: the jail's self-test looks at such a process. */
+  | { readonly kind: "probe" };
+
+export interface MachineSpec {
+  /** Seen in the process list; by this name the reaper knows whose process it is. */
+  readonly name: string;
+  readonly arch: Arch;
+  readonly memoryMib: number;
+  /** The machine's private folder, as QEMU sees it. */
+  readonly folder: string;
+  readonly qmpFd: number;
+  readonly parametersFd: number;
+  readonly mode: MachineMode;
+}
+
+const QEMU_BINARIES = {
+  x86_64: "/usr/bin/qemu-system-x86_64",
+  i386: "/usr/bin/qemu-system-i386",
+} as const satisfies Record<Arch, string>;
+
+/** The QEMU program for an architecture. An i386 kernel needs its own: gdb refuses x86_64 registers for it. */
+export const qemuBinary = (arch: Arch): string => QEMU_BINARIES[arch];
+
+/** The flags that make the machine's devices, in order. Template and clone share them to the byte. */
+export function deviceArguments(memoryMib: number): readonly string[] {
+  return [
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot"],
+    ...["-accel", `tcg,tb-size=${TCG_CACHE_MIB}`, "-m", String(memoryMib)],
+    ...["-global", "apic-common.vapic=off"],
+    ...["-machine", "pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off,memory-backend=ram"],
+  ];
+}
+
+const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+function memoryObject(spec: MachineSpec): string {
+  const size = `id=ram,size=${spec.memoryMib}M`;
+  switch (spec.mode.kind) {
+    case "cold":
+    case "probe":
+      return `memory-backend-ram,${size}`;
+    case "template":
+      return `memory-backend-file,${size},mem-path=${spec.mode.memoryFile},share=on`;
+    case "clone":
+      return `memory-backend-file,${size},mem-path=/proc/self/fd/${spec.mode.memoryFd},share=off`;
+    default:
+      return spec.mode satisfies never;
+  }
+}
+
+function beginning(mode: MachineMode): readonly string[] {
+  if (mode.kind === "probe") return ["-S"];
+  if (mode.kind === "clone") return ["-S", "-incoming", "defer"];
+  return ["-kernel", mode.boot.kernel, "-initrd", mode.boot.initrd, "-append", mode.boot.commandLine];
+}
+
+/** QEMU's arguments, without the program's own name. */
+export function qemuArguments(spec: MachineSpec): readonly string[] {
+  return [
+    ...["-name", spec.name],
+    ...deviceArguments(spec.memoryMib),
+    ...["-object", memoryObject(spec)],
+    ...beginning(spec.mode),
+    ...["-chardev", `socket,id=qmp,fd=${spec.qmpFd}`, "-mon", "chardev=qmp,mode=control"],
+    ...["-chardev", `socket,id=console,path=${spec.folder}/${CONSOLE_SOCKET},server=on,wait=off`],
+    ...["-serial", "chardev:console"],
+    ...["-chardev", `socket,id=parameters,fd=${spec.parametersFd}`, "-serial", "chardev:parameters"],
+    ...["-chardev", `socket,id=stub,path=${spec.folder}/${STUB_SOCKET},server=on,wait=off`, "-gdb", "chardev:stub"],
+    ...["-sandbox", SANDBOX],
+  ];
+}

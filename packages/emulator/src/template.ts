@@ -1,0 +1,70 @@
+import type { FileHandle } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { archSchema, RingsideError, sha256Schema } from "@ringside/shared";
+import { z } from "zod";
+import { openSealedMemory } from "./sealed-memory.ts";
+
+/**
+ * A Template on disk: `<cache>/templates/<key>/`
+ *
+ *   template.json   what it is            memory   the guest's memory, sparse
+ *   state           the devices' state, as QEMU's migration stream without the memory
+ *
+ * A template is never rewritten: what differs in image, QEMU or flags has another key.
+ */
+export const TEMPLATE_FILE = "template.json";
+export const STATE_FILE = "state";
+export const MEMORY_FILE = "memory";
+export const TEMPLATE_FORMAT = 1;
+
+const templateFileSchema = z.strictObject({
+  format: z.literal(TEMPLATE_FORMAT),
+  key: sha256Schema,
+  image: sha256Schema,
+  arch: archSchema,
+  memoryMib: z.int().min(1),
+  qemuVersion: z.string().min(1).max(200),
+  stateBytes: z.int().min(1),
+});
+export type TemplateFile = z.infer<typeof templateFileSchema>;
+
+/** A template that clones can start from. */
+export interface Template extends TemplateFile {
+  readonly folder: string;
+  readonly stateFile: string;
+  /** Open, sealed: clones map it copy-on-write and nobody can write to it. */
+  readonly memory: FileHandle;
+}
+
+/** Reads `template.json`, or null where there is no whole template. */
+export async function readTemplateFile(folder: string): Promise<TemplateFile | null> {
+  const text = await readFile(join(folder, TEMPLATE_FILE), "utf8").catch(() => null);
+  if (text === null) return null;
+  const parsed = templateFileSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) return null;
+  const sizes = await Promise.all(
+    [STATE_FILE, MEMORY_FILE].map((name) => stat(join(folder, name)).then((s) => s.size)),
+  );
+  const whole = sizes[0] === parsed.data.stateBytes && sizes[1] === parsed.data.memoryMib * 1024 * 1024;
+  return whole ? parsed.data : null;
+}
+
+/**
+ * Opens a template for cloning: copies its memory into sealed memory.
+ * @param folder the template's folder
+ * @param helperFolder where the compiled memory helper is kept
+ * @throws RingsideError `internal` when it is not whole
+ */
+export async function openTemplate(folder: string, helperFolder: string): Promise<Template> {
+  const file = await readTemplateFile(folder).catch(() => null);
+  if (file === null) throw new RingsideError("internal", { message: `the template in ${folder} is damaged` });
+  const memory = await openSealedMemory(join(folder, MEMORY_FILE), helperFolder);
+  return { ...file, folder, stateFile: join(folder, STATE_FILE), memory };
+}
+
+/** Makes what was written to `path` survive a power cut. */
+export async function syncToDisk(path: string): Promise<void> {
+  await using file = await open(path, "r");
+  await file.sync();
+}
