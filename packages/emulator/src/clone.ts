@@ -38,6 +38,7 @@ export async function cloneMachine(options: CloneOptions): Promise<Machine> {
   let loading = false;
   const starting = startMachine(qemu, options.signal, async (machine, signal) => {
     const { qmp } = machine;
+    machine.consoleStart = template.consoleStart;
     machine.enter("restoring");
     await qmp.negotiate(signal);
     await sealPlace(place);

@@ -19,7 +19,7 @@ export interface ColdBootOptions {
 
 /**
  * Boots a machine from its kernel, without a template, and hands it its parameters: the slow way.
- * It is running when this returns; what it wrote to the console until then is gone.
+ * It is running when this returns; what it wrote to the console until then is its `consoleStart`.
  * @throws RingsideError `timeout`, `machine_gone`, `machine_unresponsive`
  */
 export async function coldBoot(options: ColdBootOptions): Promise<Machine> {
@@ -31,7 +31,7 @@ export async function coldBoot(options: ColdBootOptions): Promise<Machine> {
     await machine.qmp.negotiate(signal);
     await sealPlace(place);
     const console = join(place.folder, CONSOLE_SOCKET);
-    await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
+    machine.consoleStart = await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
     machine.enter("running");
     await handOver(machine.process.parameters, parameters, async () => undefined, signal);
     await Promise.all(["kernel", "initrd"].map((name) => rm(join(place.folder, name))));

@@ -6,9 +6,10 @@ import { CONSOLE_WINDOW_BYTES_MAX } from "./limits.ts";
 /**
  * Connects to a console socket and waits until the guest has written `prompt`; then lets go of the socket.
  * @param path the unix socket, which must be there
+ * @returns what the guest wrote up to then, one character per byte, at most CONSOLE_WINDOW_BYTES_MAX from its end
  * @throws RingsideError `timeout` with the console's last words when the prompt does not come
  */
-export async function waitForPrompt(path: string, prompt: string, patience: Patience): Promise<void> {
+export async function waitForPrompt(path: string, prompt: string, patience: Patience): Promise<string> {
   const socket = connect(path);
   let seen = "";
   const prompted = new Promise<void>((resolve, reject) => {
@@ -21,6 +22,7 @@ export async function waitForPrompt(path: string, prompt: string, patience: Pati
   });
   try {
     await within(prompted, patience, `the prompt ${JSON.stringify(prompt)}`);
+    return seen;
   } catch (cause) {
     const end = JSON.stringify(seen.slice(-300));
     const why = cause instanceof Error ? cause.message : String(cause);

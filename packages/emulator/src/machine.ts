@@ -26,6 +26,8 @@ export class Machine {
   readonly process: QemuProcess;
   readonly qmp: QmpClient;
   readonly ended: Promise<MachineEnd>;
+  /** What the guest wrote to its console before anybody could read it: one character per byte. */
+  consoleStart = "";
   #state: MachineState = "created";
   #ending: "by us" | "unresponsive" | null = null;
   #shutdown: string | null = null;

@@ -20,7 +20,7 @@ export interface MakeTemplateOptions {
   /** Where the machine boots: prepared by us, removed at the end. */
   readonly place: MachinePlace;
   readonly image: BootImage;
-  readonly file: Omit<TemplateFile, "stateBytes">;
+  readonly file: Omit<TemplateFile, "stateBytes" | "consoleStart">;
   /** Where the template shall be: appears whole or not at all. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
@@ -61,17 +61,18 @@ async function save(machine: Machine, place: MachinePlace, stateFile: string, si
   }
 }
 
-async function bootAndFreeze(options: MakeTemplateOptions, making: string): Promise<void> {
+/** Gives what the guest had written to its console when it was frozen. */
+async function bootAndFreeze(options: MakeTemplateOptions, making: string): Promise<string> {
   const { place, image, file } = options;
   const boot = await bringBootFiles(place, image);
   const memoryFile = `${folderInside(place.confinement, place.folder)}/${MEMORY_FILE}`;
   const mode = { kind: "template" as const, boot, memoryFile };
   const qemu = { ...place, arch: file.arch, memoryMib: file.memoryMib, mode, files: [] };
-  await using _machine = await startMachine(qemu, options.signal, async (machine, signal) => {
+  await using frozen = await startMachine(qemu, options.signal, async (machine, signal) => {
     machine.enter("booting");
     await machine.qmp.negotiate(signal);
     const console = join(place.folder, CONSOLE_SOCKET);
-    await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
+    machine.consoleStart = await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
     await sleep(PROMPT_SETTLE_MS, undefined, { signal });
     machine.enter("running");
     await machine.qmp.execute("stop", {}, { signal });
@@ -79,6 +80,7 @@ async function bootAndFreeze(options: MakeTemplateOptions, making: string): Prom
     await leaveMemoryOut(machine.qmp, signal);
     await save(machine, place, join(making, STATE_FILE), signal);
   });
+  return frozen.consoleStart;
 }
 
 async function putInPlace(making: string, folder: string): Promise<void> {
@@ -102,11 +104,11 @@ export async function makeTemplate(options: MakeTemplateOptions): Promise<void> 
   await mkdir(making, { recursive: true, mode: 0o700 });
   try {
     await preparePlace(place);
-    await bootAndFreeze(options, making);
+    const consoleStart = await bootAndFreeze(options, making);
     await copySparse(join(place.folder, MEMORY_FILE), join(making, MEMORY_FILE));
     const { size } = await stat(join(making, STATE_FILE));
     if (size === 0) throw new RingsideError("internal", { message: "the machine's saved state is empty" });
-    const whole: TemplateFile = { ...file, stateBytes: size };
+    const whole: TemplateFile = { ...file, stateBytes: size, consoleStart };
     await writeFile(join(making, TEMPLATE_FILE), `${JSON.stringify(whole)}\n`, { flag: "wx", mode: 0o600 });
     for (const name of [STATE_FILE, TEMPLATE_FILE, ""]) await syncToDisk(join(making, name));
     await putInPlace(making, folder);

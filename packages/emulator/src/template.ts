@@ -3,6 +3,7 @@ import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { archSchema, RingsideError, sha256Schema } from "@ringside/shared";
 import { z } from "zod";
+import { CONSOLE_WINDOW_BYTES_MAX } from "./limits.ts";
 import { openSealedMemory } from "./sealed-memory.ts";
 
 /**
@@ -16,7 +17,7 @@ import { openSealedMemory } from "./sealed-memory.ts";
 export const TEMPLATE_FILE = "template.json";
 export const STATE_FILE = "state";
 export const MEMORY_FILE = "memory";
-export const TEMPLATE_FORMAT = 1;
+export const TEMPLATE_FORMAT = 2;
 
 const templateFileSchema = z.strictObject({
   format: z.literal(TEMPLATE_FORMAT),
@@ -26,6 +27,8 @@ const templateFileSchema = z.strictObject({
   memoryMib: z.int().min(1),
   qemuVersion: z.string().min(1).max(200),
   stateBytes: z.int().min(1),
+  /** What the guest had written to its console, one character per byte: clones go on from there. */
+  consoleStart: z.string().max(CONSOLE_WINDOW_BYTES_MAX),
 });
 export type TemplateFile = z.infer<typeof templateFileSchema>;
 

@@ -66,5 +66,7 @@ export const machineFileSchema = z.strictObject({
   parameters: parametersSchema,
   qemuVersion: z.string().min(1).max(200),
   pid: z.int().min(1),
+  /** What the guest wrote to its console before the proxy could read it: one character per byte. */
+  consoleStart: z.string().max(65_536).default(""),
 });
 export type MachineFile = z.infer<typeof machineFileSchema>;

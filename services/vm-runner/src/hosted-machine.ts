@@ -162,9 +162,9 @@ export class HostedMachine {
     throw new RingsideError("conflict", { message: `the session's lease is another's now: ${claim}` });
   }
 
-  async #announce({ pid, qemuVersion, arch }: StartedMachine): Promise<void> {
+  async #announce({ pid, qemuVersion, arch, consoleStart }: StartedMachine): Promise<void> {
     const { session, epoch, user, lab, image, parameters } = this.job;
-    const file = { session, epoch, user, lab, image, arch, parameters, qemuVersion, pid };
+    const file = { session, epoch, user, lab, image, arch, parameters, qemuVersion, pid, consoleStart };
     await this.#with.directory.announceMachine(this.name, file);
   }
 

@@ -21,6 +21,8 @@ import type { Slot } from "./slots.ts";
 export interface StartedMachine {
   /** QEMU's process id. */
   readonly pid: number;
+  /** See `machine.json`. */
+  readonly consoleStart: string;
   readonly ended: Promise<MachineEnd>;
   readonly stop: () => Promise<void>;
   readonly how: (typeof START_HOWS)[number];
@@ -47,7 +49,7 @@ export interface FactoryOptions {
 
 async function started(machine: Machine, rest: Pick<StartedMachine, "how" | "qemuVersion" | "arch">) {
   const pid = await machine.process.pid();
-  return { pid, ended: machine.ended, stop: () => machine.stop(), ...rest };
+  return { pid, consoleStart: machine.consoleStart, ended: machine.ended, stop: () => machine.stop(), ...rest };
 }
 
 /**

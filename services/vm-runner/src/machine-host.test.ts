@@ -59,7 +59,7 @@ async function setup(
       fake.stopped = true;
       end({ kind: "stopped" });
     };
-    return { pid: 1, ended, stop, how: "clone", qemuVersion: "QEMU", arch: "x86_64" };
+    return { pid: 1, consoleStart: "", ended, stop, how: "clone", qemuVersion: "QEMU", arch: "x86_64" };
   };
   const reports = { send: (report: Report) => void said.push(report) };
   const metrics = new Metrics();

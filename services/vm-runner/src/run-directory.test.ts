@@ -23,6 +23,7 @@ function file(): MachineFile {
     parameters: { backlog: 3 },
     qemuVersion: "QEMU 7.2",
     pid: 42,
+    consoleStart: "MenuOS>>",
   } as const;
   return { session, epoch: 1, user, image, ...rest };
 }
