@@ -34,9 +34,11 @@ export const REAP_POLL_MS = 20;
 export const REAP_KILL_TIMEOUT_MS = 5_000;
 
 /** What a drain may take: first the starts under way, then the machines' ends, then the last reports. */
-export const DRAIN_STARTS_MS = 10_000;
-export const DRAIN_MACHINES_MS = 15_000;
-export const DRAIN_REPORTS_MS = 5_000;
+export const DRAIN_STARTS_MS = 5_000;
+export const DRAIN_MACHINES_MS = 8_000;
+export const DRAIN_REPORTS_MS = 3_000;
+/** All of it together, and closing connections to a Redis that may be gone. Supervisors allow 20 s. */
+export const DRAIN_ALL_MS = 18_000;
 
 export const HTTP_REQUEST_TIMEOUT_MS = 5_000;
 export const HTTP_CONNECTIONS_MAX = 64;

@@ -1,7 +1,9 @@
+import { within } from "@ringside/emulator";
 import { cacheDirectory } from "@ringside/image";
 import { pino } from "pino";
 import { z } from "zod";
 import { configSchema } from "./config.ts";
+import { DRAIN_ALL_MS } from "./limits.ts";
 import { startRunner } from "./runner.ts";
 
 /** The vm-runner's process: settings from the environment, drain on SIGTERM and SIGINT. */
@@ -39,7 +41,8 @@ try {
   log.info({ runner: runner.name, slots: config.RINGSIDE_SLOTS, httpPort: runner.httpPort }, "ready");
   const signal = await told;
   log.info({ signal }, "told to end");
-  await runner[Symbol.asyncDispose]();
+  // Past this the machines go with the process: Redis may be gone for good.
+  await within(runner[Symbol.asyncDispose](), { timeoutMs: DRAIN_ALL_MS }, "the drain");
   log.info("ended");
   process.exit(0);
 } catch (error) {
