@@ -42,7 +42,7 @@ try {
   const signal = await told;
   log.info({ signal }, "told to end");
   // Past this the machines go with the process: Redis may be gone for good.
-  await within(runner[Symbol.asyncDispose](), { timeoutMs: DRAIN_ALL_MS }, "the drain");
+  await within(Promise.resolve(runner[Symbol.asyncDispose]()), { timeoutMs: DRAIN_ALL_MS }, "the drain");
   log.info("ended");
   process.exit(0);
 } catch (error) {

@@ -1,0 +1,27 @@
+import type { Transaction } from "../database/database.ts";
+import type { Prisma } from "../generated/client.ts";
+
+export interface Deed {
+  /** The user, or null for the server itself. */
+  readonly actorId: string | null;
+  readonly action:
+    | "course.create"
+    | "course.members"
+    | "course.lab"
+    | "token.create"
+    | "token.delete"
+    | "session.create"
+    | "session.stop"
+    | "session.reset"
+    | "session.submit"
+    | "session.ticket"
+    | "session.end";
+  readonly subject: string;
+  readonly requestId: string | null;
+  readonly details: Prisma.InputJsonObject;
+}
+
+/** Notes who did what, in the transaction of the deed. */
+export async function putAudit(tx: Pick<Transaction, "auditRow">, deed: Deed): Promise<void> {
+  await tx.auditRow.create({ data: deed });
+}

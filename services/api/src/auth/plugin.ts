@@ -1,0 +1,64 @@
+import { ERRORS, RingsideError } from "@ringside/shared";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import fp from "fastify-plugin";
+import type { Database } from "../database/database.ts";
+import { RATE_FAILED_LOGINS_MAX, RATE_PER_TOKEN_MAX, RATE_WINDOW_MS } from "../limits.ts";
+import { authenticate, type Principal } from "./principal.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+/** Who makes the request; only below the auth plugin. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) {
+    throw new RingsideError("unauthenticated");
+  }
+  return request.principal;
+}
+
+type Limiter = ReturnType<FastifyInstance["createRateLimit"]>;
+
+async function requireRoom(limiter: Limiter, request: FastifyRequest): Promise<void> {
+  const room = await limiter(request);
+  if (!room.isAllowed && room.isExceeded) {
+    throw new RingsideError("rate_limited", {
+      message: ERRORS.rate_limited.message,
+      retryAfterSeconds: Math.max(1, Math.ceil(room.ttl / 1_000)),
+    });
+  }
+}
+
+/**
+ * Everything in the same scope needs a bearer token. Requests are counted for each token, failed log-ins for each
+ * address, so that guessing is slow and locks nobody else out.
+ */
+export const authPlugin = fp(
+  async (app: FastifyInstance, { database }: { readonly database: Database }) => {
+    const perToken = app.createRateLimit({
+      max: RATE_PER_TOKEN_MAX,
+      timeWindow: RATE_WINDOW_MS,
+      keyGenerator: (request) => `token ${principalOf(request).token}`,
+    });
+    const failedLogins = app.createRateLimit({
+      max: RATE_FAILED_LOGINS_MAX,
+      timeWindow: RATE_WINDOW_MS,
+      keyGenerator: (request) => `failed ${request.ip}`,
+    });
+    app.decorateRequest("principal", null);
+    app.addHook("onRequest", async (request) => {
+      try {
+        request.principal = await authenticate(database, request.headers.authorization);
+      } catch (error) {
+        if (error instanceof RingsideError && error.code === "unauthenticated") {
+          await requireRoom(failedLogins, request);
+        }
+        throw error;
+      }
+      await requireRoom(perToken, request);
+    });
+  },
+  { name: "auth", dependencies: ["@fastify/rate-limit"], fastify: "5.x" },
+);

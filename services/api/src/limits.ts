@@ -1,0 +1,112 @@
+import { TRACE_BYTES_MAX } from "@ringside/shared";
+
+/** Every bound of the api, with its unit. Bounds shared with the cells stand in @ringside/shared. */
+
+/** HTTP. The largest body is a roster of ROSTER_ROWS_MAX rows. */
+export const BODY_BYTES_MAX = 512 * 1024;
+export const PATH_PARAMETER_CHARS_MAX = 128;
+export const HEADER_BYTES_MAX = 16 * 1024;
+/** A client that has not sent its headers by then is not going to (slowloris). */
+export const HEADERS_TIMEOUT_MS = 15_000;
+/** Sending 512 KiB takes a slow line less than this. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than the pause between two polls of a waiting CLI. */
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+export const CONNECTIONS_MAX = 4_000;
+export const ERROR_ISSUES_MAX = 20;
+
+/** Requests a minute. Addresses may stand for a whole classroom behind one gateway; failed log-ins may not. */
+export const RATE_WINDOW_MS = 60_000;
+export const RATE_PER_ADDRESS_MAX = 12_000;
+export const RATE_PER_TOKEN_MAX = 1_200;
+export const RATE_FAILED_LOGINS_MAX = 120;
+export const RATE_KEYS_MAX = 10_000;
+
+/** Database. */
+export const DATABASE_CONNECTIONS_MAX = 20;
+export const DATABASE_CONNECT_TIMEOUT_MS = 3_000;
+export const DATABASE_STATEMENT_TIMEOUT_MS = 5_000;
+export const TRANSACTION_WAIT_MS_MAX = 4_000;
+export const TRANSACTION_MS_MAX = 6_000;
+export const MIGRATION_LOCK_TIMEOUT_MS = 60_000;
+export const STORE_RETRY_AFTER_SECONDS = 2;
+
+/** Redis. */
+export const REDIS_COMMAND_TIMEOUT_MS = 2_000;
+export const REDIS_RECONNECT_MS_MAX = 1_000;
+export const READINESS_TIMEOUT_MS = 1_500;
+
+/** Outbox. */
+export const OUTBOX_POLL_MS = 1_000;
+export const OUTBOX_BATCH_ROWS = 50;
+/** A slow Redis ends a batch before its transaction would be cut off at TRANSACTION_MS_MAX. */
+export const OUTBOX_BATCH_MS_MAX = 3_000;
+/** Batches after which a pass ends, so that shutting down need not wait for a backlog. */
+export const OUTBOX_BATCHES_MAX = 20;
+/** Queues of cells kept open. */
+export const CELL_QUEUES_MAX = 256;
+
+/** Sessions. */
+export const SESSIONS_PER_USER_MAX = 3;
+export const SESSIONS_LIVE_MAX = 500;
+/** How long a student waits for a free machine before the session fails. */
+export const QUEUE_WAIT_MS_MAX = 5 * 60_000;
+export const NO_CAPACITY_RETRY_AFTER_SECONDS = 15;
+export const IDEMPOTENCY_KEY_CHARS_MAX = 200;
+export const IDEMPOTENCY_KEEP_MS = 24 * 3_600_000;
+export const DETAIL_CHARS_MAX = 2_000;
+
+/** Waiting requests. Beyond WAITERS_MAX a request is answered at once with the present state. */
+export const WAITERS_MAX = 500;
+export const WAITER_POLL_MS = 250;
+/** With more waiters than this each polls less often: at most 400 queries a second in all. */
+export const WAITERS_POLLING_FAST_MAX = 100;
+
+/** Reconciler. */
+export const RECONCILE_MS = 2_000;
+export const RECONCILE_ROWS_MAX = 1_000;
+/**
+ * A lease that is gone from Redis ran out LEASE_TTL_MS after its last renewal; a runner that still lives
+ * renews within this time.
+ */
+export const LEASE_GRACE_MS = 4_000;
+/** A job that ended without a word leaves this much time for a report that is on its way. */
+export const SILENT_JOB_GRACE_MS = 15_000;
+
+/** Workers. */
+export const REPORTS_AT_ONCE_MAX = 8;
+export const GRADES_AT_ONCE_MAX = 1;
+/** For what a person has to mend: an image to build, a lab's file to correct. */
+export const JOB_PUT_OFF_MS = 15_000;
+export const GRADE_TIMEOUT_MS = 60_000;
+export const GRADE_MEMORY_MIB_MAX = 1_024;
+
+/** Shutting down: requests that are being answered, then workers, then all of it. */
+export const REQUESTS_FINISH_MS_MAX = 1_500;
+export const WORKER_CLOSE_MS_MAX = 1_000;
+export const WORKER_CLOSE_AWAY_MS = 100;
+export const SHUTDOWN_MS_MAX = 4_500;
+
+/** Cells. */
+export const CELL_REQUEST_TIMEOUT_MS = 10_000;
+export const CELL_ANSWER_BYTES_MAX = 16 * 1024;
+export const TRACE_DOWNLOAD_TIMEOUT_MS = 60_000;
+export const CELLS_MAX = 256;
+export const CELL_SCAN_ROUNDS_MAX = 1_000;
+export const CELL_RETRY_AFTER_SECONDS = 3;
+
+/** Labs. */
+export const LAB_FILE_BYTES_MAX = 64 * 1024;
+export const RUBRIC_FILE_BYTES_MAX = 256 * 1024;
+export const LABS_MAX = 200;
+/** An image that has just been found is not looked for again for this long. */
+export const IMAGE_CACHE_MS = 2_000;
+
+/** People. */
+export const TOKENS_PER_USER_MAX = 50;
+
+/** A submission without a grade after this time is looked after by the reconciler. */
+export const GRADE_LATE_MS = 5_000;
+
+/** Traces. The last events and the seal may pass the limit at which a session is ended. */
+export const TRACE_STORE_BYTES_MAX = TRACE_BYTES_MAX + 1024 * 1024;

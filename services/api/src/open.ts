@@ -1,0 +1,173 @@
+import { mkdir } from "node:fs/promises";
+import { GRADE_QUEUE, gradeJobSchema, REPORTS_QUEUE, reportSchema } from "@ringside/shared";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { Redis } from "ioredis";
+import { buildApp } from "./app.ts";
+import { ensureAdmin } from "./auth/bootstrap.ts";
+import { CellClient } from "./cells/client.ts";
+import { CellDirectory } from "./cells/directory.ts";
+import { TicketSigner } from "./cells/tickets.ts";
+import type { Core } from "./core.ts";
+import { openDatabase } from "./database/database.ts";
+import { migrate } from "./database/migrate.ts";
+import { gradeSubmission } from "./grades/grade-submission.ts";
+import type { Grader } from "./grades/grader.ts";
+import { GradeReconciler } from "./grades/reconciler.ts";
+import { ImageShelf } from "./images/image-shelf.ts";
+import { LabFolder } from "./labs/lab-folder.ts";
+import { GRADES_AT_ONCE_MAX, REPORTS_AT_ONCE_MAX, REQUESTS_FINISH_MS_MAX } from "./limits.ts";
+import { OutboxDispatcher } from "./outbox/dispatcher.ts";
+import { JobQueues } from "./queues/job-queues.ts";
+import { openCommandRedis, openWorkerRedis } from "./queues/redis.ts";
+import { startWorker } from "./queues/workers.ts";
+import { Reconciler } from "./sessions/reconciler.ts";
+import { applyReport } from "./sessions/reports.ts";
+import { Waiters } from "./sessions/waiters.ts";
+import { TraceStore } from "./submissions/trace-store.ts";
+
+export interface ApiOptions {
+  readonly version: string;
+  readonly log: FastifyBaseLogger;
+  readonly databaseUrl: string;
+  readonly migrationsDir: string;
+  readonly redisUrl: string;
+  readonly prefix: string;
+  readonly dataDir: string;
+  readonly cacheDir: string;
+  readonly labsDir: string;
+  /** Ed25519 private key, PKCS #8. */
+  readonly ticketKeyPem: string;
+  readonly bootstrapAdminToken: string | undefined;
+  readonly grader: Grader;
+}
+
+/** The api without a port: listen on `app`, or inject into it. Disposing ends all of it, in the reverse order. */
+export interface Api extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly core: Core;
+}
+
+/** Migrates the store, then starts the api's parts. */
+export async function openApi(options: ApiOptions): Promise<Api> {
+  const { log } = options;
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const applied = await migrate(options.databaseUrl, options.migrationsDir);
+  if (applied.length > 0) {
+    log.info({ migrations: applied }, "migrated");
+  }
+  await using stack = new AsyncDisposableStack();
+  const closing = new AbortController();
+  const core = await openCore(options, stack, closing.signal);
+  startBackground(options, core, stack);
+  const app = stack.adopt(await buildApp(core), (built) => closeApp(built, closing));
+  await app.ready();
+  // First of all at the end: whoever waits is answered, so that closing the app need not wait for them.
+  stack.use(core.waiters);
+  const parts = stack.move();
+  return { app, core, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** Takes no more requests and lets those in hand finish, for a while. */
+async function closeApp(app: FastifyInstance, closing: AbortController): Promise<void> {
+  const cut = setTimeout(() => closing.abort(), REQUESTS_FINISH_MS_MAX);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+    closing.abort();
+  }
+}
+
+async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closing: AbortSignal): Promise<Core> {
+  const { log, prefix } = options;
+  const database = stack.adopt(
+    openDatabase(options.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke")),
+    (opened) => opened.$disconnect(),
+  );
+  if (options.bootstrapAdminToken !== undefined) {
+    await ensureAdmin(database, options.bootstrapAdminToken);
+  }
+  const redisError = (error: Error): void => log.warn({ err: error }, "redis");
+  const redis = stack.adopt(openCommandRedis(options.redisUrl, redisError), (opened) => opened.disconnect());
+  const queues = stack.use(new JobQueues(redis, prefix, redisError));
+  const waiters = new Waiters();
+  const outbox = stack.use(
+    new OutboxDispatcher({
+      database,
+      queues,
+      onError: (error) => log.warn({ err: error }, "the outbox waits"),
+      onQueued: (session) => waiters.notify(session),
+    }),
+  );
+  const cells = new CellDirectory(redis, prefix);
+  const tickets = await TicketSigner.fromPem(options.ticketKeyPem);
+  return {
+    version: options.version,
+    log,
+    database,
+    redis,
+    queues,
+    outbox,
+    labs: new LabFolder(options.labsDir),
+    images: new ImageShelf(options.cacheDir),
+    cells,
+    cellClient: new CellClient(cells, tickets),
+    tickets,
+    traces: await TraceStore.open(options.dataDir),
+    waiters,
+    closing,
+  };
+}
+
+/** Queue workers and reconcilers. */
+function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposableStack): void {
+  const { log, prefix, redisUrl, grader } = options;
+  const { database, queues, cells, waiters, outbox } = core;
+  const workerRedis = (): Redis =>
+    stack.adopt(
+      openWorkerRedis(redisUrl, (error) => log.warn({ err: error }, "redis")),
+      (opened) => opened.disconnect(),
+    );
+  const onError = (error: unknown, job?: string): void => log.error({ err: error, job }, "a background task failed");
+  stack.use(
+    startWorker({
+      redis: workerRedis(),
+      prefix,
+      queue: REPORTS_QUEUE,
+      schema: reportSchema,
+      concurrency: REPORTS_AT_ONCE_MAX,
+      onError,
+      handle: async (report) => {
+        await applyReport(database, report);
+        outbox.kick();
+        waiters.notify(report.session);
+      },
+    }),
+  );
+  const grading = { database, labs: core.labs, images: core.images, traces: core.traces, grader };
+  stack.use(
+    startWorker({
+      redis: workerRedis(),
+      prefix,
+      queue: GRADE_QUEUE,
+      schema: gradeJobSchema,
+      concurrency: GRADES_AT_ONCE_MAX,
+      onError,
+      handle: ({ submission }, signal) =>
+        gradeSubmission({ ...grading, onGraded: (id) => waiters.notify(id) }, submission, signal),
+    }),
+  );
+  stack.use(
+    new Reconciler({
+      database,
+      queues,
+      cells,
+      onError,
+      onChange: (session) => {
+        outbox.kick();
+        waiters.notify(session);
+      },
+    }),
+  );
+  stack.use(new GradeReconciler({ database, queues, onError }));
+}

@@ -1,0 +1,18 @@
+import { parametersSchema } from "@ringside/shared";
+import type { Transaction } from "../database/database.ts";
+import type { Session } from "../generated/client.ts";
+import { putStartJob } from "../outbox/outbox.ts";
+
+/** Leaves the job in the outbox that gives a session's present epoch a machine. */
+export async function putSessionStart(tx: Transaction, session: Session): Promise<void> {
+  await putStartJob(tx, {
+    session: session.id,
+    epoch: session.epoch,
+    user: session.userId,
+    lab: session.lab,
+    image: session.image,
+    memoryMib: session.memoryMib,
+    parameters: parametersSchema.parse(session.parameters),
+    notAfterMs: session.notAfter.getTime(),
+  });
+}
