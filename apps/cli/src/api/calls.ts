@@ -1,0 +1,147 @@
+import {
+  addMembersAnswerSchema,
+  cellListSchema,
+  courseListSchema,
+  courseSchema,
+  createTokenAnswerSchema,
+  gradeTableSchema,
+  labListSchema,
+  type labSchema,
+  memberListSchema,
+  meSchema,
+  readinessSchema,
+  sessionListSchema,
+  sessionSchema,
+  submissionSchema,
+  tcpEntryAnswerSchema,
+  ticketAnswerSchema,
+} from "@ringside/shared";
+import { z } from "zod";
+import { API_WAIT_MS, DOWNLOAD_TIMEOUT_MS } from "../limits.ts";
+import { type ApiOptions, callApi, openResponse } from "./client.ts";
+
+/** Every route of the API that the CLI uses, by name. All of them throw CliError. */
+export type Api = ReturnType<typeof createApi>;
+
+type NewMember = { readonly name: string; readonly studentNumber: string; readonly role: "student" | "instructor" };
+
+/** The API at `options.url`, as the person whose token it is. */
+export function createApi(options: ApiOptions) {
+  return { options, ...sessionCalls(options), ...courseCalls(options), ...serviceCalls(options) };
+}
+
+function sessionCalls(options: ApiOptions) {
+  const at = (session: string, rest = "") => `/v1/sessions/${encodeURIComponent(session)}${rest}`;
+  return {
+    startSession: (lab: string, course: string | undefined, idempotencyKey: string) =>
+      callApi(
+        options,
+        {
+          method: "POST",
+          path: "/v1/sessions",
+          body: { lab, ...(course !== undefined && { course }) },
+          headers: { "idempotency-key": idempotencyKey },
+        },
+        sessionSchema,
+      ),
+    session: (id: string, waitMs = 0) =>
+      callApi(options, { method: "GET", path: at(id), query: { wait_ms: waitMs || undefined }, waitMs }, sessionSchema),
+    sessions: async (query: { state?: "live" | "final"; lab?: string; course?: string; limit?: number } = {}) =>
+      (await callApi(options, { method: "GET", path: "/v1/sessions", query }, sessionListSchema)).sessions,
+    stopSession: (id: string) => callApi(options, { method: "DELETE", path: at(id) }, sessionSchema),
+    resetSession: (id: string) => callApi(options, { method: "POST", path: at(id, "/reset"), body: {} }, sessionSchema),
+    ticket: (id: string, kind: "gdb" | "console") =>
+      callApi(options, { method: "POST", path: at(id, "/tickets"), body: { kind } }, ticketAnswerSchema),
+    tcpEntry: (id: string) =>
+      callApi(options, { method: "POST", path: at(id, "/tcp-entry"), body: {} }, tcpEntryAnswerSchema),
+    submit: (id: string) => callApi(options, { method: "POST", path: at(id, "/submit"), body: {} }, submissionSchema),
+    submission: (id: string, waitMs = 0) =>
+      callApi(
+        options,
+        {
+          method: "GET",
+          path: `/v1/submissions/${encodeURIComponent(id)}`,
+          query: { wait_ms: waitMs || undefined },
+          waitMs,
+        },
+        submissionSchema,
+      ),
+    submissionTrace: (id: string) =>
+      openResponse(
+        options,
+        {
+          method: "GET",
+          path: `/v1/submissions/${encodeURIComponent(id)}/trace`,
+          headers: { accept: "application/x-ndjson" },
+        },
+        DOWNLOAD_TIMEOUT_MS,
+      ),
+  };
+}
+
+function courseCalls(options: ApiOptions) {
+  const at = (course: string, rest = "") => `/v1/courses/${encodeURIComponent(course)}${rest}`;
+  return {
+    labs: async (course?: string): Promise<z.infer<typeof labSchema>[]> =>
+      (await callApi(options, { method: "GET", path: "/v1/labs", query: { course } }, labListSchema)).labs,
+    courses: async () => (await callApi(options, { method: "GET", path: "/v1/courses" }, courseListSchema)).courses,
+    createCourse: (course: string, title: string) =>
+      callApi(options, { method: "POST", path: "/v1/courses", body: { course, title } }, courseSchema),
+    offerLab: (course: string, lab: string) =>
+      callApi(options, { method: "POST", path: at(course, "/labs"), body: { lab } }, z.unknown()),
+    members: async (course: string) =>
+      (await callApi(options, { method: "GET", path: at(course, "/members") }, memberListSchema)).members,
+    addMembers: async (course: string, members: readonly NewMember[]) =>
+      (
+        await callApi(
+          options,
+          { method: "POST", path: at(course, "/members"), body: { members } },
+          addMembersAnswerSchema,
+        )
+      ).members,
+    grades: (course: string, lab: string) =>
+      callApi(
+        options,
+        { method: "GET", path: at(course, `/labs/${encodeURIComponent(lab)}/grades`) },
+        gradeTableSchema,
+      ),
+  };
+}
+
+function serviceCalls(options: ApiOptions) {
+  return {
+    me: () => callApi(options, { method: "GET", path: "/v1/me" }, meSchema),
+    createToken: (name: string, user?: string) =>
+      callApi(
+        options,
+        { method: "POST", path: "/v1/tokens", body: { name, ...(user !== undefined && { user }) } },
+        createTokenAnswerSchema,
+      ),
+    cells: async () => (await callApi(options, { method: "GET", path: "/v1/cells" }, cellListSchema)).cells,
+    ready: () => callApi(options, { method: "GET", path: "/readyz" }, readinessSchema),
+    /** The debug file (vmlinux with DWARF) of an image, as a stream. */
+    debugFile: (image: string) =>
+      openResponse(
+        options,
+        {
+          method: "GET",
+          path: `/v1/images/${encodeURIComponent(image)}/files/debug`,
+          headers: { accept: "application/octet-stream" },
+        },
+        DOWNLOAD_TIMEOUT_MS,
+      ),
+  };
+}
+
+/** Waits until a session has left requested, queued and starting; `onState` sees each answer. */
+export async function waitForSession(
+  api: Api,
+  id: string,
+  onState: (session: z.infer<typeof sessionSchema>) => void,
+): Promise<z.infer<typeof sessionSchema>> {
+  for (;;) {
+    const session = await api.session(id, API_WAIT_MS);
+    onState(session);
+    if (!["requested", "queued", "starting"].includes(session.state)) return session;
+  }
+}

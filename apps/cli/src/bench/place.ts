@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Image, imagePath } from "@ringside/image";
+import { MACHINE_FILE, MACHINES_FOLDER, machineFileSchema, type Session } from "@ringside/shared";
+import { type Api, createApi, waitForSession } from "../api/calls.ts";
+import type { TemporaryBox } from "../box/temporary-box.ts";
+import { CliError } from "../exit-codes.ts";
+
+/** What the suites measure on: a box with a course, and an image's addresses. */
+const COURSE = "bench";
+const LAB = "net-listen";
+
+export interface Place {
+  readonly temporary: TemporaryBox;
+  readonly image: Image;
+  readonly students: readonly { readonly api: Api; readonly token: string }[];
+  /** Where `break sys_listen` of a scripted client goes, in hex. */
+  readonly listenAddress: string;
+}
+
+/** Sets up the course with `count` students. */
+export async function preparePlace(
+  temporary: TemporaryBox,
+  image: Image,
+  count: number,
+  signal: AbortSignal,
+): Promise<Place> {
+  const { url, adminToken } = temporary.box;
+  const admin = createApi({ url, token: adminToken, signal });
+  await admin.createCourse(COURSE, "Bench");
+  await admin.offerLab(COURSE, LAB);
+  const added = await admin.addMembers(
+    COURSE,
+    Array.from({ length: count }, (_, n) => ({ name: `Bench ${n}`, studentNumber: `B${n}`, role: "student" as const })),
+  );
+  const students = added.map(({ token }) => {
+    if (token === null) throw new CliError("failed", "The server gave no token");
+    return { token, api: createApi({ url, token, signal }) };
+  });
+  return { temporary, image, students, listenAddress: await symbolAddress(image, "__sys_listen") };
+}
+
+/** A ready session of the student. */
+export async function readySession(api: Api): Promise<Session> {
+  const session = await waitForSession(api, (await api.startSession(LAB, COURSE, randomUUID())).id, () => undefined);
+  if (session.state === "ready") return session;
+  throw new CliError("failed", `The session is ${session.state}: ${session.message ?? session.reason}`);
+}
+
+async function symbolAddress(image: Image, name: string): Promise<string> {
+  const map = await readFile(imagePath(image, "symbols"), "utf8");
+  const address = new RegExp(`^([0-9a-f]+) [tT] ${name}$`, "m").exec(map)?.[1];
+  if (address === undefined) throw new CliError("failed", `The image has no symbol ${name}`);
+  return address;
+}
+
+/** The QEMU processes of the box's machines, by session. */
+export async function machinePids(temporary: TemporaryBox): Promise<Map<string, number>> {
+  const folder = join(temporary.folder.run, MACHINES_FOLDER);
+  const pids = new Map<string, number>();
+  for (const name of await readdir(folder)) {
+    const text = await readFile(join(folder, name, MACHINE_FILE), "utf8").catch(() => undefined);
+    if (text === undefined) continue;
+    const machine = machineFileSchema.parse(JSON.parse(text));
+    pids.set(machine.session, machine.pid);
+  }
+  return pids;
+}
+
+/** Memory of a process that is its own: anonymous pages, private copies included. In MiB. */
+export async function anonymousMib(pid: number): Promise<number> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  const kib = /^Anonymous:\s+(\d+) kB$/m.exec(rollup)?.[1];
+  if (kib === undefined) throw new CliError("failed", `The memory of process ${pid} cannot be read`);
+  return Number(kib) / 1024;
+}

@@ -1,0 +1,5 @@
+import { mainSuite } from "./main-suite.ts";
+import type { Suite } from "./suite.ts";
+
+/** Every suite that `ringside bench` knows: add yours here. */
+export const SUITES: readonly Suite[] = [mainSuite];

@@ -1,0 +1,78 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Context } from "../context.ts";
+import { childEnvironment } from "../environment.ts";
+import { CliError } from "../exit-codes.ts";
+import { cacheFolder } from "../setup/image.ts";
+import { type Box, startBox } from "./box.ts";
+import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { freePort } from "./free-port.ts";
+import type { PartEvent } from "./supervisor.ts";
+
+export interface TemporaryBoxOptions {
+  readonly slots: number;
+  readonly warmImages: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: PartEvent) => void;
+}
+
+export interface TemporaryBox extends AsyncDisposable {
+  readonly box: Box;
+  readonly folder: DataFolder;
+}
+
+/** Plain TCP entries of temporary boxes, away from those of `ringside up`. */
+const TCP_PORTS = "21000-21999";
+const HOST = "127.0.0.1";
+
+/** A box on free ports of loopback, in a folder that goes with it. */
+export async function startTemporaryBox(context: Context, options: TemporaryBoxOptions): Promise<TemporaryBox> {
+  const root = await mkdtemp(join(tmpdir(), "rs-box-"));
+  try {
+    // PostgreSQL's and the machines' users must reach their own folders in it.
+    if (context.isRoot) await chmod(root, 0o711);
+    const folder = dataFolderAt(root);
+    const [port = 0, proxyPort = 0, runnerPort = 0] = await threeFreePorts();
+    const box = await startBox({
+      repoRoot: context.repoRoot,
+      folder,
+      cacheDir: cacheFolder(context),
+      host: HOST,
+      port,
+      proxyPort,
+      runnerPort,
+      tcpBind: HOST,
+      tcpPorts: TCP_PORTS,
+      tcpAllow: undefined,
+      publicHost: undefined,
+      slots: options.slots,
+      warmImages: options.warmImages,
+      cell: "demo",
+      databaseUrl: undefined,
+      redisUrl: undefined,
+      baseEnv: childEnvironment(context.environment),
+      isRoot: context.isRoot,
+      signal: options.signal,
+      onEvent: options.onEvent,
+    });
+    const close = async () => {
+      await box[Symbol.asyncDispose]();
+      await rm(root, { recursive: true, force: true });
+    };
+    return { box, folder, [Symbol.asyncDispose]: close };
+  } catch (cause) {
+    await rm(root, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+async function threeFreePorts(): Promise<number[]> {
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < 3 && tries < 20; tries++) {
+    const port = await freePort(HOST);
+    if (port !== undefined) ports.add(port);
+  }
+  if (ports.size < 3) throw new CliError("failed", `No free ports on ${HOST}`);
+  return [...ports];
+}

@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import type { BenchResult } from "../bench/suite.ts";
+import { SUITES } from "../bench/suites.ts";
+import { type Context, note, printResult } from "../context.ts";
+import { CliError } from "../exit-codes.ts";
+import { table } from "../output/table.ts";
+
+/** `ringside bench`: the figures that Ringside promises, measured on this machine. */
+export function addBench(program: Command, context: Context): void {
+  program
+    .command("bench")
+    .argument("[suite]", `one of: ${SUITES.map((suite) => suite.name).join(", ")} (default: all)`)
+    .summary("measure what is promised")
+    .description("Measures on this machine what Ringside promises, each figure with its target and how it was taken.")
+    .addHelpText("after", `\nSuites:\n${SUITES.map((suite) => `  ${suite.name}  ${suite.summary}`).join("\n")}`)
+    .action((name: string | undefined) => bench(context, name));
+}
+
+async function bench(context: Context, name: string | undefined): Promise<void> {
+  const suites = SUITES.filter((suite) => name === undefined || suite.name === name);
+  if (suites.length === 0)
+    throw new CliError("usage", `There is no suite ${name}: \`ringside bench --help\` lists them`);
+  const results: BenchResult[] = [];
+  for (const suite of suites)
+    results.push(...(await suite.run(context, (line) => note(context, `${suite.name}: ${line}`))));
+  printResult(context, results, () => benchText(results));
+  const missed = results.filter((one) => one.met === false);
+  if (missed.length > 0) throw new CliError("failed", `${missed.length} targets were missed`);
+}
+
+function benchText(results: readonly BenchResult[]): string {
+  const rows = results.map((one) => [
+    one.suite,
+    one.name,
+    one.value.toFixed(one.value < 10 ? 2 : 0),
+    one.unit,
+    one.target ?? "",
+    one.met === null ? "" : one.met ? "yes" : "NO",
+  ]);
+  const hows = [...new Set(results.map((one) => one.how))].map((how) => `  ${how}`).join("\n");
+  return `${table(["suite", "figure", "value", "unit", "target", "met"], rows)}\n\n${hows}`;
+}

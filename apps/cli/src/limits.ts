@@ -1,0 +1,107 @@
+/** Bounds of the CLI and of the box that it runs. Times in ms, sizes in bytes, unless the name says otherwise. */
+
+/** Longest line of a child's output that is looked at or logged; the rest of it is cut. */
+export const CHILD_LINE_CHARS_MAX = 16_384;
+/** Output kept of a child that runs to its end. */
+export const CHILD_OUTPUT_CHARS_MAX = 1_048_576;
+/** A child that was killed with SIGKILL is gone within this time, or the kernel holds it. */
+export const CHILD_KILL_MS = 5_000;
+
+/** initdb, copying its binaries included. */
+export const POSTGRES_INIT_MS = 60_000;
+export const POSTGRES_READY_MS = 60_000;
+/** A fast shutdown writes a checkpoint. */
+export const POSTGRES_STOP_MS = 10_000;
+export const POSTGRES_CONNECT_MS = 2_000;
+
+export const REDIS_READY_MS = 30_000;
+export const REDIS_STOP_MS = 5_000;
+export const REDIS_CONNECT_MS = 2_000;
+
+/** Time between two looks at something that is starting. */
+export const POLL_MS = 50;
+
+/** Where stderr is no terminal, progress prints a line at most this often. */
+export const PROGRESS_LINE_MS = 4_000;
+
+/** One API request, waiting (`?wait_ms=`) not counted. */
+export const API_TIMEOUT_MS = 15_000;
+/** How long one request asks the server to wait for a change. */
+export const API_WAIT_MS = 20_000;
+export const API_BODY_BYTES_MAX = 32 * 1024 * 1024;
+/** A debug file is about 100 MB. */
+export const DOWNLOAD_BYTES_MAX = 1024 * 1024 * 1024;
+export const DOWNLOAD_TIMEOUT_MS = 600_000;
+
+/** From a service's start to its "ready" line; the api migrates its database in that time. */
+export const SERVICE_READY_MS = 60_000;
+/** A service's orderly end; the runner ends its machines in that time. */
+export const SERVICE_STOP_MS = 15_000;
+export const RUNNER_STOP_MS = 20_000;
+
+/** A part that died is started again after this, doubled each time up to the most. */
+export const RESTART_DELAY_MS = 250;
+export const RESTART_DELAY_MS_MAX = 15_000;
+/** A part that ran this long is healthy again: its delay starts anew. */
+export const RESTART_HEALTHY_MS = 60_000;
+/** More restarts of one part than this within the window, and the box gives up. */
+export const RESTARTS_MAX = 12;
+export const RESTARTS_WINDOW_MS = 300_000;
+
+/** A log file is renamed to .1 (and that to .2 …) when it has this size. */
+export const LOG_BYTES_MAX = 10 * 1024 * 1024;
+export const LOG_FILES_KEPT = 3;
+
+/** Bytes of `<data>/run/m/<session>.<epoch>/console.sock` after the data folder, with a 10-digit epoch. */
+export const RUN_SOCKET_SUFFIX_BYTES = 55;
+export const LOCK_MS = 5_000;
+
+export const APT_TIMEOUT_MS = 1_800_000;
+export const PROBE_TIMEOUT_MS = 10_000;
+
+/** Bytes that may wait towards the server before we stop reading from gdb or the terminal; below LOW we read again. */
+export const BRIDGE_HIGH_BYTES = 512 * 1024;
+export const BRIDGE_LOW_BYTES = 64 * 1024;
+/** A server that takes nothing for this long is given up. */
+export const BRIDGE_STALL_MS = 30_000;
+/** Both sides' closing handshake. */
+export const BRIDGE_CLOSE_MS = 2_000;
+/** Largest WebSocket message taken from the server. */
+export const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+export const WS_OPEN_MS = 15_000;
+/** A ping goes out this often; a connection without any answer for twice as long is dead. */
+export const WS_PING_MS = 15_000;
+export const REFUSAL_BODY_BYTES_MAX = 65_536;
+
+/** Ports tried from the one asked for. */
+export const CONNECT_PORTS_TRIED = 64;
+/** Debuggers connected to one `ringside connect` at once; the server lets one of them drive. */
+export const CONNECT_CLIENTS_MAX = 8;
+
+/** Console output kept while a script waits for a text in it. */
+export const CONSOLE_KEPT_CHARS = 262_144;
+
+export const GRADE_WAIT_MS = 120_000;
+export const ROSTER_BYTES_MAX = 1024 * 1024;
+
+/** Kernel source and build take about 4 GiB. */
+export const DISK_BYTES_MIN = 6 * 1024 ** 3;
+export const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
+
+export const CHECK_TIMEOUT_MS = 600_000;
+export const TESTS_TIMEOUT_MS = 3_600_000;
+
+/** Each step of the demo: a session's start, a stop, a grade. */
+export const DEMO_STEP_MS = 90_000;
+
+export const BENCH_STEP_MS = 60_000;
+export const BENCH_REPLY_BYTES_MAX = 65_536;
+/** A console without output for this long has said what it had to say; a busy one is not waited for longer than MAX. */
+export const CONSOLE_QUIET_MS = 200;
+export const CONSOLE_SETTLE_MS_MAX = 2_000;
+/** At the end of a piped stdin the console is left when it has been quiet for this long. */
+export const CONSOLE_LINGER_MS = 1_000;
+
+export const SOURCES_TIMEOUT_MS = 60_000;
+/** A child that is asked to end because of Ctrl-C gets SIGKILL after this. */
+export const ABORT_GRACE_MS = 5_000;

@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Child, type ChildExit, startChild } from "./child.ts";
+
+/** What gdb needs to know of a kernel. */
+export interface DebugFiles {
+  /** vmlinux with DWARF. */
+  readonly debug: string;
+  /** The kernel's source tree; undefined where it is not at hand. */
+  readonly sources: string | undefined;
+}
+
+/** gdb's arguments that every attachment needs: quiet, patient with the network, attached. */
+export function attachArguments(files: DebugFiles, address: string): string[] {
+  return [
+    "-q",
+    ...["-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off"],
+    ...(files.sources === undefined ? [] : ["-iex", `directory ${files.sources}`]),
+    files.debug,
+    ...["-ex", "set remotetimeout 30", "-ex", `target remote ${address}`],
+  ];
+}
+
+/**
+ * Runs gdb in the user's terminal until they leave it. Ctrl-C is gdb's: the caller must not act on it.
+ * @throws Error where gdb cannot be started
+ */
+export async function runGdb(args: readonly string[], env: Readonly<Record<string, string>>): Promise<ChildExit> {
+  const gdb = spawn("gdb", [...args], { stdio: "inherit", env });
+  const [code, signal] = await once(gdb, "exit");
+  return { code, signal };
+}
+
+/**
+ * Starts gdb for a script: `commands` run first, then what is written to its stdin, as if typed. Its output comes
+ * line by line, and it dies with us. Not -batch: that keeps gdb from saying "Continuing.", which tells that its
+ * breakpoints are in.
+ */
+export function startScriptedGdb(
+  args: readonly string[],
+  commands: readonly string[],
+  env: Readonly<Record<string, string>>,
+  onLine: (line: string) => void,
+): Promise<Child> {
+  const all = ["-nx", "-iex", "set width 0", "-iex", "set prompt ", ...args];
+  return startChild({
+    command: "gdb",
+    args: [...all, ...commands.flatMap((command) => ["-ex", command])],
+    env,
+    deathSignal: "KILL",
+    input: true,
+    onLine,
+  });
+}

@@ -1,0 +1,99 @@
+import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
+import { freemem, tmpdir, totalmem } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { JAIL_USER_ID_BASE, testJail } from "@ringside/emulator";
+import { DATA_FOLDER_BYTES_MAX } from "../box/data-folder.ts";
+import { freePort } from "../box/free-port.ts";
+import type { Context } from "../context.ts";
+import { defaultDataFolder } from "../environment.ts";
+import { DISK_BYTES_MIN, MEMORY_BYTES_MIN } from "../limits.ts";
+import { exists } from "../processes/postgres-files.ts";
+import { cacheFolder, imagesOfLabs, localImage } from "./image.ts";
+import { missingRequirements, REQUIREMENTS, type Requirement } from "./requirements.ts";
+
+export interface Finding {
+  readonly name: string;
+  readonly state: "good" | "warning" | "bad";
+  readonly words: string;
+}
+
+/** Looks at everything that a box needs of this machine; changes nothing that stays. */
+export async function examine(
+  context: Context,
+  data: string | undefined,
+): Promise<{ readonly findings: readonly Finding[]; readonly missing: readonly Requirement[] }> {
+  const folder = resolve(data ?? defaultDataFolder(context.environment, context.isRoot));
+  const missing = await missingRequirements({ path: context.environment.PATH, without: [] });
+  const findings: Finding[] = REQUIREMENTS.map((one) => ({
+    name: one.package,
+    state: missing.includes(one) ? "bad" : "good",
+    words: one.purpose,
+  }));
+  findings.push(await jailFinding(context), folderFinding(folder), await diskFinding(folder), memoryFinding());
+  for (const port of [8_080, 8_081]) findings.push(await portFinding(port));
+  for (const name of await imagesOfLabs(context.repoRoot)) findings.push(await imageFinding(context, name));
+  return { findings, missing };
+}
+
+async function jailFinding(context: Context): Promise<Finding> {
+  const name = "confinement";
+  const folder = await mkdtemp(join(tmpdir(), "rs-doctor-"));
+  try {
+    await chmod(folder, 0o711);
+    await testJail(
+      {
+        name: "ringside-doctor",
+        folder: join(folder, "probe"),
+        confinement: { kind: "jail", userId: context.isRoot ? JAIL_USER_ID_BASE : undefined },
+      },
+      "x86_64",
+      context.signal,
+    );
+    return { name, state: "good", words: "the emulator starts in its jail and sees nothing of this machine" };
+  } catch (cause) {
+    return { name, state: "bad", words: (cause as Error).message };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function folderFinding(folder: string): Finding {
+  const bytes = Buffer.byteLength(folder);
+  return bytes <= DATA_FOLDER_BYTES_MAX
+    ? { name: "data folder", state: "good", words: folder }
+    : {
+        name: "data folder",
+        state: "bad",
+        words: `${folder}: longer than ${DATA_FOLDER_BYTES_MAX} bytes, too long for sockets`,
+      };
+}
+
+async function diskFinding(folder: string): Promise<Finding> {
+  let there = folder;
+  while (!(await exists(there))) there = dirname(there);
+  const { bavail, bsize } = await statfs(there);
+  const free = bavail * bsize;
+  const words = `${gibibytes(free)} GiB free at ${there}`;
+  return { name: "disk", state: free < DISK_BYTES_MIN ? "bad" : "good", words };
+}
+
+function memoryFinding(): Finding {
+  const words = `${gibibytes(freemem())} of ${gibibytes(totalmem())} GiB free; a machine takes about 33 MiB`;
+  return { name: "memory", state: totalmem() < MEMORY_BYTES_MIN ? "warning" : "good", words };
+}
+
+async function portFinding(port: number): Promise<Finding> {
+  const free = (await freePort("127.0.0.1", port)) !== undefined;
+  const words = free ? "free" : "taken: `ringside up` needs another with --port or --proxy-port, or runs already";
+  return { name: `port ${port}`, state: free ? "good" : "warning", words };
+}
+
+async function imageFinding(context: Context, name: string): Promise<Finding> {
+  const image = await localImage(context, name);
+  const words = image
+    ? `${image.manifest.kernelRelease} in ${image.folder}`
+    : `not in ${cacheFolder(context)} yet: \`ringside image build --name ${name}\` builds it`;
+  return { name: `image ${name}`, state: image ? "good" : "warning", words };
+}
+
+const gibibytes = (bytes: number) => (bytes / 1024 ** 3).toFixed(1);
