@@ -29,6 +29,7 @@ export function testContext(signal: AbortSignal): Context {
   const sink = () => new PassThrough().resume();
   return {
     environment: environmentSchema.parse(process.env),
+    inherited: {},
     stdin: new PassThrough(),
     stdout: sink(),
     stderr: sink(),

@@ -4,6 +4,8 @@ import type { Environment } from "./environment.ts";
 /** What a command works with: the outside world, so that tests can stand in for it. */
 export interface Context {
   readonly environment: Environment;
+  /** All of our own environment, for a service that takes its settings from there. */
+  readonly inherited: Readonly<Record<string, string>>;
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };

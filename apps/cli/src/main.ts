@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { RingsideError } from "@ringside/shared";
 import { CommanderError } from "commander";
+import { z } from "zod";
 import { environmentSchema } from "./environment.ts";
 import { CliError, EXITS, type Exit, exitForCode } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
@@ -49,6 +50,7 @@ async function main(): Promise<number> {
   }
   const program = createProgram({
     environment: environment.data,
+    inherited: z.record(z.string(), z.string()).parse({ ...process.env }),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -14,6 +14,7 @@ function programWithOutput(): { program: Command; written: () => string } {
     },
   });
   const context: Omit<Context, "json"> = {
+    inherited: {},
     environment: environmentSchema.parse({ HOME: "/nonexistent", PATH: "/usr/bin:/bin" }),
     stdin: new PassThrough(),
     stdout: sink,

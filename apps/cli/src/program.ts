@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addBench } from "./commands/bench.ts";
+import { addCell } from "./commands/cell.ts";
 import { addConnect } from "./commands/connect.ts";
 import { addConsole } from "./commands/console.ts";
 import { addCourse } from "./commands/course.ts";
@@ -8,6 +9,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addGdb } from "./commands/gdb.ts";
 import { addGrade } from "./commands/grade.ts";
 import { addImage } from "./commands/image.ts";
+import { addKeys } from "./commands/keys.ts";
 import { addLabs } from "./commands/labs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addSessions } from "./commands/sessions.ts";
@@ -44,7 +46,7 @@ export function createProgram(context: Omit<Context, "json">): Command {
   const groups: readonly [string, readonly ((program: Command, context: Context) => void)[]][] = [
     ["Students:", [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addConsole, addGrade]],
     ["Instructors:", [addCourse, addTrace]],
-    ["Operators:", [addUp, addDemo, addDoctor, addImage, addTest, addBench]],
+    ["Operators:", [addUp, addCell, addKeys, addDemo, addDoctor, addImage, addTest, addBench]],
   ];
   for (const [heading, adds] of groups) {
     program.commandsGroup(heading);

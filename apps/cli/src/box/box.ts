@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Child } from "../processes/child.ts";
-import { openDataFolder, readAdminToken, writePrivateFile } from "./data-folder.ts";
+import { openDataFolder, readAdminToken } from "./data-folder.ts";
 import type { LogFile } from "./log-file.ts";
 import { addressesOf, type BoxOptions, boxParts } from "./parts.ts";
+import { writePrivateFile } from "./private-file.ts";
 import { type PartEvent, Supervisor } from "./supervisor.ts";
 
 /** A running box: all parts of Ringside on this machine, under one supervisor. */

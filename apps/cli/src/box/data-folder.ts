@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SOCKET_PATH_BYTES_MAX } from "@ringside/shared";
-import { exportPKCS8, exportSPKI, generateKeyPair } from "jose";
 import { CliError } from "../exit-codes.ts";
 import { LOCK_MS, RUN_SOCKET_SUFFIX_BYTES } from "../limits.ts";
 import type { Child } from "../processes/child.ts";
 import { holdLock } from "../processes/lock.ts";
+import { readTextOrUndefined, writePrivateFile } from "./private-file.ts";
+import { ensureTicketKeys } from "./ticket-keys.ts";
 
 /**
  * The data folder: everything that a box keeps.
@@ -94,12 +95,7 @@ async function makeKeys(folder: DataFolder): Promise<void> {
   if ((await readTextOrUndefined(folder.adminTokenFile)) === undefined) {
     await writePrivateFile(folder.adminTokenFile, `rs_${randomBytes(32).toString("base64url")}\n`);
   }
-  if ((await readTextOrUndefined(folder.ticketKeyFile)) === undefined) {
-    const { privateKey, publicKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
-    // The private key comes last: a half-made pair is made anew.
-    await writePrivateFile(folder.ticketPublicKeyFile, await exportSPKI(publicKey));
-    await writePrivateFile(folder.ticketKeyFile, await exportPKCS8(privateKey));
-  }
+  await ensureTicketKeys({ privateFile: folder.ticketKeyFile, publicFile: folder.ticketPublicKeyFile });
 }
 
 /** The token of the box's administrator. */
@@ -111,19 +107,4 @@ export async function readAdminToken(folder: DataFolder): Promise<string> {
 async function readBoxFile(folder: DataFolder): Promise<{ pid: number; url: string } | undefined> {
   const text = await readTextOrUndefined(folder.boxFile);
   return text === undefined ? undefined : (JSON.parse(text) as { pid: number; url: string });
-}
-
-/** Writes a file that only we may read, at once or not at all. */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`;
-  await writeFile(fresh, text, { mode: 0o600 });
-  await rename(fresh, path);
-}
-
-/** The file's text; undefined where there is no such file. */
-export async function readTextOrUndefined(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return undefined;
-    throw cause;
-  });
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Api, createApi } from "../api/calls.ts";
-import { type DataFolder, readTextOrUndefined, writePrivateFile } from "./data-folder.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { readTextOrUndefined, writePrivateFile } from "./private-file.ts";
 
 /** What `ringside up` sets up at a first start: a course with every lab, an instructor and three students. */
 const DEMO_COURSE = "os-demo";
