@@ -1,0 +1,186 @@
+import { ACK_BYTE, Decoder, encodePacket, type Frame, NAK_BYTE } from "@ringside/rsp";
+import { RingsideError } from "@ringside/shared";
+import {
+  GDB_UNSENT_BYTES_MAX,
+  NAKS_MAX,
+  NOISE_BYTES_MAX,
+  PACKETS_PER_TURN_MAX,
+  PENDING_BYTES_MAX,
+  PENDING_PACKETS_MAX,
+} from "../limits.ts";
+import type { Transport } from "./transport.ts";
+
+/** The hub, as one gdb sees it. */
+export interface GdbPeer {
+  readonly takesPackets: boolean;
+  packet(payload: string): void;
+  interrupt(): void;
+  /** The connection has closed. */
+  left(why: string): void;
+}
+
+type Pending = { readonly kind: "packet"; readonly payload: string } | { readonly kind: "interrupt" };
+
+const ACK = Buffer.of(ACK_BYTE);
+const NAK = Buffer.of(NAK_BYTE);
+
+/**
+ * One gdb's connection: framing, acknowledgements until QStartNoAckMode, and the packets that wait for the
+ * machine. Reading stops where they are too many or where gdb does not read its answers, so that what is
+ * held for a client is bounded by PENDING_BYTES_MAX and GDB_UNSENT_BYTES_MAX.
+ */
+export class GdbClient {
+  readonly #transport: Transport;
+  readonly #peer: GdbPeer;
+  readonly #decoder = new Decoder({ runLength: false });
+  #pending: Pending[] = [];
+  #taken = 0;
+  #pendingBytes = 0;
+  #acks: "sent" | "off" = "sent";
+  #acksOwed = 0;
+  #naks = 0;
+  #lastFrame: Uint8Array = new Uint8Array();
+  #pump: "idle" | "busy" | "later" = "idle";
+  #reading: "on" | "off" | "closed" = "on";
+
+  constructor(transport: Transport, peer: GdbPeer) {
+    this.#transport = transport;
+    this.#peer = peer;
+  }
+
+  /** Begins to read; the peer must be attached. */
+  start(): void {
+    this.#transport.start({
+      data: (bytes) => this.#data(bytes),
+      drained: () => this.wake(),
+      closed: (why) => {
+        this.#reading = "closed";
+        this.#peer.left(why);
+      },
+    });
+  }
+
+  /** Sends a reply's payload. */
+  reply(payload: string): void {
+    this.#lastFrame = encodePacket(payload);
+    if (this.#acksOwed === 0) {
+      this.#transport.send(this.#lastFrame);
+      return;
+    }
+    const acks = Buffer.alloc(this.#acksOwed, ACK_BYTE);
+    this.#acksOwed = 0;
+    this.#transport.send(Buffer.concat([acks, this.#lastFrame]));
+  }
+
+  end(error: RingsideError): void {
+    this.#reading = "closed";
+    this.#transport.end(error);
+  }
+
+  /** Takes packets for as long as the machine takes them. */
+  wake(): void {
+    if (this.#pump !== "idle") return;
+    this.#pump = "busy";
+    try {
+      this.#takePending();
+    } finally {
+      if (this.#pump === "busy") this.#pump = "idle";
+    }
+    this.#readOrPause();
+  }
+
+  #data(bytes: Uint8Array): void {
+    if (this.#reading === "closed") return;
+    this.#decoder.push(bytes, (frame) => this.#frame(frame));
+    if (this.#decoder.ignoredBytes > NOISE_BYTES_MAX) {
+      this.end(new RingsideError("bad_request", { message: "This does not speak gdb's remote protocol" }));
+      return;
+    }
+    this.wake();
+    if (this.#acksOwed > 0) {
+      const owed = this.#acksOwed;
+      this.#acksOwed = 0;
+      this.#transport.send(owed === 1 ? ACK : Buffer.alloc(owed, ACK_BYTE));
+    }
+  }
+
+  #frame(frame: Frame): void {
+    switch (frame.kind) {
+      case "packet":
+        if (this.#acks === "sent") this.#acksOwed += 1;
+        if (frame.payload === "QStartNoAckMode") this.#acks = "off";
+        this.#keep(frame, frame.payload.length);
+        break;
+      case "interrupt":
+        this.#keep(frame, 1);
+        break;
+      case "nak":
+        this.#sendAgain();
+        break;
+      case "damaged":
+        this.#damaged(frame.why === "too_long" ? "frame_too_large" : "bad_request", frame.why);
+        break;
+      case "ack":
+      case "notification":
+        break;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  #keep(pending: Pending, bytes: number): void {
+    this.#pending.push(pending);
+    this.#pendingBytes += bytes;
+    if (this.#pendingBytes > PENDING_BYTES_MAX) this.end(new RingsideError("frame_too_large"));
+  }
+
+  #sendAgain(): void {
+    this.#naks += 1;
+    if (this.#naks > NAKS_MAX) this.end(new RingsideError("bad_request", { message: "Too many packets were damaged" }));
+    else if (this.#lastFrame.length > 0) this.#transport.send(this.#lastFrame);
+  }
+
+  #damaged(code: "frame_too_large" | "bad_request", why: string): void {
+    if (this.#acks === "sent" && code === "bad_request") this.#transport.send(NAK);
+    else this.end(new RingsideError(code, { message: `A packet is damaged: ${why}` }));
+  }
+
+  #takePending(): void {
+    for (let turn = 0; this.#taken < this.#pending.length && this.#reading !== "closed"; turn += 1) {
+      const next = this.#pending[this.#taken];
+      if (next === undefined || !this.#mayTake(next)) break;
+      if (turn >= PACKETS_PER_TURN_MAX) {
+        this.#pump = "later";
+        setImmediate(() => {
+          this.#pump = "idle";
+          this.wake();
+        });
+        break;
+      }
+      this.#taken += 1;
+      this.#pendingBytes -= next.kind === "packet" ? next.payload.length : 1;
+      if (next.kind === "packet") this.#peer.packet(next.payload);
+      else this.#peer.interrupt();
+    }
+    if (this.#taken === this.#pending.length && this.#taken > 0) {
+      this.#pending = [];
+      this.#taken = 0;
+    }
+  }
+
+  #mayTake(next: Pending): boolean {
+    if (next.kind === "interrupt") return true;
+    return this.#peer.takesPackets && this.#transport.unsentBytes <= GDB_UNSENT_BYTES_MAX;
+  }
+
+  #readOrPause(): void {
+    const waiting = this.#pending.length - this.#taken;
+    if (this.#reading === "on" && waiting >= PENDING_PACKETS_MAX) {
+      this.#reading = "off";
+      this.#transport.pause();
+    } else if (this.#reading === "off" && waiting < PENDING_PACKETS_MAX / 2) {
+      this.#reading = "on";
+      this.#transport.resume();
+    }
+  }
+}

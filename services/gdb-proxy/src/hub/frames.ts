@@ -1,0 +1,107 @@
+import { littleEndianOfHex } from "@ringside/rsp";
+import type { Arch } from "@ringside/shared";
+import { STOP_FRAMES_MAX, STOP_READS_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
+import type { Conversation } from "./conversation.ts";
+
+/**
+ * Return addresses by the frame-pointer chain (System V ABI): `push rbp; mov rbp,rsp` leaves the caller's
+ * rbp at [rbp] and the return address at [rbp+8]. At a function's first instruction the return address is
+ * at [rsp], after the push at [rsp+8], and so again before its `ret`. Linux marks the end of a kernel stack
+ * with an odd rbp that points to pt_regs (ENCODE_FRAME_POINTER), user programs with 0.
+ *
+ * Memory is the guest's: every pointer must be canonical and the chain must rise, and frames and reads are bounded.
+ */
+interface Pointers {
+  readonly bytes: 4 | 8;
+  readonly ip: string;
+  readonly sp: string;
+  readonly bp: string;
+}
+
+const POINTERS: Readonly<Record<Arch, Pointers>> = {
+  x86_64: { bytes: 8, ip: "rip", sp: "rsp", bp: "rbp" },
+  i386: { bytes: 4, ip: "eip", sp: "esp", bp: "ebp" },
+};
+
+const PAGE_BYTES = 4_096n;
+/** A frame larger than this is no frame. */
+const FRAME_BYTES_MAX = 16_384n;
+const CODE_BYTES = 16;
+const USER_END = 0x0000_8000_0000_0000n;
+const KERNEL_START = 0xffff_8000_0000_0000n;
+
+const pointsSomewhere = (address: bigint, bytes: 4 | 8): boolean =>
+  bytes === 4 ? address >= PAGE_BYTES : (address >= PAGE_BYTES && address < USER_END) || address >= KERNEL_START;
+
+/** How far rsp is from the return address, in pointers; null where rbp already leads to it. */
+function pushedSince(before: string, code: string, bytes: 4 | 8): 0 | 1 | null {
+  const setFrame = bytes === 8 ? "4889e5" : "89e5";
+  // endbr, then ftrace's call or five-byte nop, may stand before the push.
+  if (new RegExp(`^(?:f30f1ef[ab])?(?:e8[0-9a-f]{8}|0f1f440000)?55${setFrame}`).test(code)) return 0;
+  if (before === "55" && code.startsWith(setFrame)) return 1;
+  const popped = before === "5d" || before === "c9";
+  return popped && /^(?:c3|c2|e9|cc)/.test(code) ? 0 : null;
+}
+
+/** Reads from the guest's memory, a page's rest at a time. */
+class MemoryWindow {
+  #start = 0n;
+  #hex = "";
+  #reads = 0;
+
+  *at(address: bigint, bytes: number): Conversation<string | null> {
+    const held = this.#slice(address, bytes);
+    if (held !== null) return held;
+    if (this.#reads >= STOP_READS_MAX) return null;
+    this.#reads += 1;
+    const restOfPage = PAGE_BYTES - (address % PAGE_BYTES);
+    const length = Math.max(bytes, Math.min(Number(restOfPage), STUB_MEMORY_BYTES_MAX));
+    const reply = yield `m${address.toString(16)},${length.toString(16)}`;
+    if (!/^(?:[0-9a-f]{2})+$/.test(reply)) return null;
+    this.#start = address;
+    this.#hex = reply;
+    return this.#slice(address, bytes);
+  }
+
+  *pointer(address: bigint, bytes: 4 | 8): Conversation<bigint | null> {
+    const hex = yield* this.at(address, bytes);
+    return hex === null ? null : littleEndianOfHex(hex);
+  }
+
+  #slice(address: bigint, bytes: number): string | null {
+    const from = address - this.#start;
+    if (from < 0n || (from + BigInt(bytes)) * 2n > BigInt(this.#hex.length)) return null;
+    return this.#hex.slice(Number(from) * 2, (Number(from) + bytes) * 2);
+  }
+}
+
+/**
+ * The return addresses on the stack of a stopped machine, innermost first, in lower-case hex.
+ * @param registers as registersOf() gives them
+ */
+export function* returnAddresses(arch: Arch, registers: ReadonlyMap<string, bigint>): Conversation<readonly string[]> {
+  const { bytes, ip, sp, bp } = POINTERS[arch];
+  const place = registers.get(ip);
+  const top = registers.get(sp);
+  let frame = registers.get(bp);
+  const found: string[] = [];
+  if (place === undefined || top === undefined || frame === undefined || !pointsSomewhere(top, bytes)) return found;
+  const code = place === 0n ? "" : yield `m${(place - 1n).toString(16)},${(CODE_BYTES + 1).toString(16)}`;
+  const memory = new MemoryWindow();
+  const pushed = pushedSince(code.slice(0, 2), code.slice(2), bytes);
+  if (pushed !== null) {
+    const address = yield* memory.pointer(top + BigInt(pushed * bytes), bytes);
+    if (address !== null && pointsSomewhere(address, bytes)) found.push(address.toString(16));
+  }
+  let below = top;
+  while (found.length < STOP_FRAMES_MAX) {
+    if (frame < below || frame > below + FRAME_BYTES_MAX || frame % BigInt(bytes) !== 0n) return found;
+    const next: bigint | null = yield* memory.pointer(frame, bytes);
+    const address = yield* memory.pointer(frame + BigInt(bytes), bytes);
+    if (next === null || address === null || !pointsSomewhere(address, bytes)) return found;
+    found.push(address.toString(16));
+    below = frame + BigInt(2 * bytes);
+    frame = next;
+  }
+  return found;
+}

@@ -1,0 +1,106 @@
+/** Bounds of this process. Those that other processes must know stand in packages/shared. */
+
+// The stub
+/** QEMU answers E22 above this. */
+export const STUB_MEMORY_BYTES_MAX = 0x800;
+export const STUB_CONNECT_MS = 5_000;
+/** A stopped stub answers in well under a millisecond. */
+export const STUB_REPLY_MS = 5_000;
+/** Packets that a stub may send where none is due before its link is given up. */
+export const STUB_STRAY_PACKETS_MAX = 64;
+export const STUB_DAMAGED_PACKETS_MAX = 16;
+export const FEATURE_FILES_MAX = 16;
+export const FEATURE_BYTES_MAX = 256 * 1024;
+/** QEMU gives at most this much of a document at a time. */
+export const FEATURE_PIECE_BYTES = 0x7f0;
+
+// What gdb may ask
+/** PacketSize that gdb is told. */
+export const GDB_PACKET_BYTES = 0x3000;
+/** A larger read is answered in part, as the protocol allows. */
+export const MEMORY_READ_BYTES_MAX = 0x1600;
+export const BREAKPOINTS_MAX = 1_000;
+/** A breakpoint's kind or a watchpoint's length. */
+export const BREAKPOINT_LENGTH_MAX = 4_096;
+export const VCONT_ACTIONS_MAX = 16;
+export const THREADS_MAX = 64;
+/** A Ctrl-C that arrives between two single steps ends the next one, if that comes within this time. */
+export const INTERRUPT_KEPT_MS = 1_000;
+export const MONITOR_COMMAND_CHARS_MAX = 200;
+
+// What a stop is recorded with
+export const STOP_FRAMES_MAX = 48;
+export const STOP_READS_MAX = 16;
+
+// Clients
+export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
+export const CLIENT_FRAGMENTS_MAX = 64;
+/** Packets of one gdb that wait for the machine; then reading from it stops. */
+export const PENDING_PACKETS_MAX = 64;
+/** What one chunk may bring beyond that. */
+export const PENDING_BYTES_MAX = 256 * 1024;
+/** Packets handled without giving way to other connections. */
+export const PACKETS_PER_TURN_MAX = 32;
+/** Unsent bytes above which nothing more is taken from a gdb. */
+export const GDB_UNSENT_BYTES_MAX = 256 * 1024;
+/** Unsent bytes above which a console's output is dropped with a note. */
+export const CONSOLE_UNSENT_BYTES_MAX = 512 * 1024;
+/** A client that reads nothing for this long is closed. */
+export const CLIENT_STALL_MS = 30_000;
+/** Bytes outside packets after which a client is no gdb. */
+export const NOISE_BYTES_MAX = 4_096;
+export const NAKS_MAX = 16;
+export const PING_MS = 15_000;
+/** Pings without an answer; with PING_MS a dead peer is found within 45 s. */
+export const PINGS_MISSED_MAX = 2;
+/** A closing client that does not answer the close frame is cut off. */
+export const CLOSE_GRACE_MS = 2_000;
+export const CONNECTIONS_MAX = 2_000;
+
+// The console
+export const CONSOLE_FIRST_BYTES = 64 * 1024;
+export const CONSOLE_LAST_BYTES = 192 * 1024;
+export const CONSOLE_RECORD_BYTES_PER_SECOND = 128 * 1024;
+export const CONSOLE_RECORD_BURST_BYTES = 512 * 1024;
+/** Recorded console output of one machine, in bytes on disk: what is left belongs to gdb. */
+export const CONSOLE_RECORD_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes of one event beside its data. */
+export const EVENT_OVERHEAD_BYTES = 160;
+export const CONSOLE_DROPPED_REPORT_MS = 1_000;
+export const CONSOLE_EVENT_BYTES_MAX = 64 * 1024;
+/** Typed bytes that the guest has not taken yet; then reading from console clients stops. */
+export const CONSOLE_INPUT_BYTES_MAX = 64 * 1024;
+export const CONSOLE_CLIENTS_MAX = 16;
+export const CONSOLE_RECONNECT_MS = 200;
+export const CONSOLE_RECONNECTS_MAX = 5;
+
+// The cell
+export const MACHINES_MAX = 1_024;
+/** Its console start alone may take six characters per byte. */
+export const MACHINE_FILE_BYTES_MAX = 512 * 1024;
+export const MACHINES_POLL_MS = 1_000;
+/** While a folder has no machine.json yet, or right after something changed. */
+export const MACHINES_POLL_SOON_MS = 50;
+/** A session whose machine is gone keeps its trace open this long, for a reset. */
+export const SESSION_LINGER_MS = 60_000;
+/** A trace that could not be opened is tried again after this. */
+export const SESSION_RETRY_MS = 5_000;
+export const PRESENCE_TRIES_MAX = 30;
+export const PRESENCE_RETRY_MS = 2_000;
+export const REDIS_COMMAND_MS = 2_000;
+export const REDIS_RETRY_MS_MAX = 2_000;
+/** On SIGTERM: time to take breakpoints out and to say goodbye. */
+export const DRAIN_MS = 4_000;
+
+// HTTP and TCP entries
+export const HEADERS_TIMEOUT_MS = 15_000;
+export const REQUEST_TIMEOUT_MS = 30_000;
+export const HEADER_BYTES_MAX = 16 * 1024;
+export const BODY_BYTES_MAX = 4_096;
+export const CONNECTION_CHECK_MS = 5_000;
+export const TCP_ENTRY_MS = 60_000;
+export const TCP_ENTRIES_MAX = 256;
+/** Connections from elsewhere that an entry turns away before it closes. */
+export const TCP_STRANGERS_MAX = 100;
+/** Waiting for the first packet of a gdb that cannot be served, to answer it with the reason. */
+export const TCP_REFUSAL_MS = 5_000;

@@ -1,0 +1,46 @@
+import type { Conversation } from "../hub/conversation.ts";
+import { MEMORY_READ_BYTES_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
+import { ask, type Rule, refuse } from "./decision.ts";
+
+/** Written bytes per packet, so that hex and head stay below the stub's packet limit. */
+const WRITE_BYTES = 0x700;
+const ADDRESSES = 1n << 64n;
+
+const addressAt = (start: bigint, offset: number): string => ((start + BigInt(offset)) % ADDRESSES).toString(16);
+
+/** `m` in pieces that QEMU takes. As the protocol allows, what was read before an error is the answer. */
+function* read(address: bigint, length: number): Conversation<string> {
+  let hex = "";
+  let done = 0;
+  do {
+    const bytes = Math.min(length - done, STUB_MEMORY_BYTES_MAX);
+    const piece = yield `m${addressAt(address, done)},${bytes.toString(16)}`;
+    if (!/^(?:[0-9a-f]{2})*$/.test(piece) || piece.length !== 2 * bytes) return done === 0 ? piece : hex;
+    hex += piece;
+    done += bytes;
+  } while (done < length);
+  return hex;
+}
+
+function* write(address: bigint, data: string): Conversation<string> {
+  let done = 0;
+  do {
+    const piece = data.slice(2 * done, 2 * (done + WRITE_BYTES));
+    const bytes = piece.length / 2;
+    const reply = yield `M${addressAt(address, done)},${bytes.toString(16)}:${piece}`;
+    if (reply !== "OK") return reply;
+    done += bytes;
+  } while (2 * done < data.length);
+  return "OK";
+}
+
+export const readMemory: Rule<"m"> = ({ address, length }) =>
+  ask(read(address, Math.min(length, MEMORY_READ_BYTES_MAX)));
+
+export const writeMemory: Rule<"M"> = ({ address, data }, view) => {
+  view.forgetRegisters();
+  return ask(write(address, data));
+};
+
+export const readBinary: Rule<"x"> = () => refuse("x is not supported: m is");
+export const writeBinary: Rule<"X"> = () => refuse("X is not supported: M is");

@@ -1,0 +1,215 @@
+import { access, constants, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type CellProxy,
+  cellProxySchema,
+  REPORTS_QUEUE,
+  RingsideError,
+  type TcpEntry,
+  type TicketClaims,
+} from "@ringside/shared";
+import { readTraceBytes } from "@ringside/trace";
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { importSPKI } from "jose";
+import type { Logger } from "pino";
+import { Announcement } from "./cell/announcement.ts";
+import { MachineFolders } from "./cell/machine-folders.ts";
+import { PresenceReports } from "./cell/presence.ts";
+import type { Client } from "./cell/served-session.ts";
+import { Sessions } from "./cell/sessions.ts";
+import type { Transport } from "./client/transport.ts";
+import type { Config } from "./config.ts";
+import { createHttp } from "./gateway/http.ts";
+import { addRoutes } from "./gateway/routes.ts";
+import { TcpEntries } from "./gateway/tcp-entries.ts";
+import { Tickets, type TicketUse } from "./gateway/tickets.ts";
+import { Upgrades } from "./gateway/upgrade.ts";
+import { Metrics } from "./metrics.ts";
+import { createRedis } from "./redis.ts";
+
+const VERSION = "0.1.0";
+const WILDCARDS = ["0.0.0.0", "::"];
+const LOOPBACK = "127.0.0.1";
+
+/** gdb-proxy: the machines of one cell, reachable by gdb and console clients, filtered and recorded. */
+export class GdbProxy implements AsyncDisposable {
+  readonly #log: Logger;
+  readonly #redis: Redis;
+  readonly #config: Config;
+  readonly #sessions: Sessions;
+  readonly #folders: MachineFolders;
+  readonly #presence: PresenceReports;
+  readonly #metrics: Metrics;
+  readonly #stack = new AsyncDisposableStack();
+  #entries: TcpEntries | null = null;
+
+  private constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const stack = this.#stack;
+    const debug = (error: Error) => log.debug({ err: error }, "redis");
+    this.#redis = stack.adopt(createRedis(config.REDIS_URL, debug), (redis) => redis.disconnect());
+    const queue = new Queue(REPORTS_QUEUE, {
+      connection: this.#redis,
+      prefix: config.RINGSIDE_PREFIX,
+      skipVersionCheck: true,
+    });
+    queue.on("error", debug);
+    this.#presence = stack.use(new PresenceReports(queue, log));
+    const cell = config.RINGSIDE_CELL;
+    this.#sessions = new Sessions({
+      cell,
+      dataDirectory: config.RINGSIDE_DATA_DIR,
+      log,
+      presence: (session, epoch, debuggers) =>
+        this.#presence.report({ kind: "presence", session, epoch, cell, atMs: Date.now(), debuggers }),
+    });
+    this.#folders = new MachineFolders(config.RINGSIDE_RUN_DIR, log, (found) => this.#sessions.update(found));
+    this.#metrics = new Metrics(() => this.#sessions.size);
+  }
+
+  /** Starts everything; resolves when clients can connect. */
+  static async start(config: Config, log: Logger): Promise<GdbProxy> {
+    const proxy = new GdbProxy(config, log);
+    try {
+      await proxy.#start();
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]();
+      throw error;
+    }
+    return proxy;
+  }
+
+  /** What is announced: where this cell is reached. */
+  urls: CellProxy = { cell: "none", publicUrl: "ws://none", internalUrl: "http://none" };
+
+  /** Drains: connections are ended, machines run on, traces are closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#entries?.closeAll();
+    await this.#stack.disposeAsync();
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config;
+    const publicKey = await importSPKI(await readFile(config.RINGSIDE_TICKET_PUBLIC_KEY_FILE, "utf8"), "EdDSA");
+    await mkdir(join(config.RINGSIDE_DATA_DIR, "traces"), { recursive: true });
+    const tickets = new Tickets({
+      publicKey,
+      cell: config.RINGSIDE_CELL,
+      redis: this.#redis,
+      prefix: config.RINGSIDE_PREFIX,
+    });
+    const app = createHttp(this.#log);
+    this.#stack.defer(() => app.close());
+    const redeem = (jwt: string | null, use: TicketUse) => this.#counted(() => tickets.redeem(jwt, use));
+    addRoutes(app, {
+      version: VERSION,
+      origins: config.RINGSIDE_ORIGINS,
+      redeem,
+      openTcpEntry: (claims, source) => this.#counted(() => this.#openTcpEntry(claims, source)),
+      seal: (session) => {
+        this.#entries?.close(session);
+        return this.#sessions.seal(session);
+      },
+      readTrace: (session) => readTraceBytes(this.#sessions.traceDirectory(session)),
+      readiness: () => this.#readiness(),
+      metrics: this.#metrics.registry,
+    });
+    const upgrades = new Upgrades(app.server, {
+      origins: config.RINGSIDE_ORIGINS,
+      log: this.#log,
+      redeem,
+      connect: (kind, claims, transport) => this.#counted(() => this.#connect(kind, claims, transport)),
+    });
+    this.#stack.defer(() => upgrades.close());
+    this.#stack.defer(() => this.#sessions.drain());
+    this.#stack.use(this.#folders);
+    await this.#folders.start();
+    await app.listen({ host: config.RINGSIDE_PROXY_HOST, port: config.RINGSIDE_PROXY_PORT });
+    this.#announce(app.server.address());
+  }
+
+  #announce(address: ReturnType<import("node:net").Server["address"]>): void {
+    const config = this.#config;
+    if (address === null || typeof address === "string") throw new RingsideError("internal");
+    const host = WILDCARDS.includes(config.RINGSIDE_PROXY_HOST) ? LOOPBACK : config.RINGSIDE_PROXY_HOST;
+    const authority = `${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+    this.urls = cellProxySchema.parse({
+      cell: config.RINGSIDE_CELL,
+      publicUrl: (config.RINGSIDE_PROXY_PUBLIC_URL ?? `ws://${authority}`).replace(/\/+$/, ""),
+      internalUrl: (config.RINGSIDE_PROXY_INTERNAL_URL ?? `http://${authority}`).replace(/\/+$/, ""),
+    });
+    const bind = config.RINGSIDE_TCP_BIND;
+    this.#entries = new TcpEntries({
+      bind,
+      host: WILDCARDS.includes(bind) ? new URL(this.urls.publicUrl).hostname : bind,
+      ports: config.RINGSIDE_TCP_PORTS,
+      allow: config.RINGSIDE_TCP_ALLOW,
+      log: this.#log,
+    });
+    this.#stack.use(new Announcement(this.#redis, config.RINGSIDE_PREFIX, this.urls, this.#log));
+  }
+
+  async #counted<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      const code = error instanceof RingsideError ? error.code : "internal";
+      this.#metrics.refused.inc({ code: `${code}` });
+      throw error;
+    }
+  }
+
+  /** The session may have become ready since the last look. */
+  async #freshen(session: string): Promise<void> {
+    await this.#folders.look();
+    await this.#sessions.settled(session);
+  }
+
+  async #connect(kind: "gdb" | "console", claims: TicketClaims, transport: Transport): Promise<void> {
+    await this.#freshen(claims.sid);
+    const client: Client = { user: claims.sub, role: claims.role };
+    const session = this.#sessions.get(claims.sid);
+    if (kind === "gdb") {
+      mayDebug(claims);
+      session.attachGdb(transport, client);
+    } else {
+      session.attachConsole(transport, client);
+    }
+    this.#metrics.connections.inc({ kind, via: transport.via });
+  }
+
+  async #openTcpEntry(claims: TicketClaims, source: string): Promise<TcpEntry> {
+    mayDebug(claims);
+    if (this.#entries === null) throw new RingsideError("session_not_ready");
+    this.#entries.mustAllow(source);
+    await this.#freshen(claims.sid);
+    this.#sessions.get(claims.sid).mustBeFree();
+    return this.#entries.open(claims.sid, source, (transport) => {
+      this.#sessions.get(claims.sid).attachGdb(transport, { user: claims.sub, role: claims.role });
+      this.#metrics.connections.inc({ kind: "gdb", via: transport.via });
+    });
+  }
+
+  async #readiness(): Promise<Record<string, { ok: boolean; detail: string }>> {
+    const check = async (probe: () => Promise<unknown>) => {
+      try {
+        await probe();
+        return { ok: true, detail: "" };
+      } catch (error) {
+        return { ok: false, detail: (error as NodeJS.ErrnoException).code ?? "no answer" };
+      }
+    };
+    return {
+      redis: await check(() => this.#redis.ping()),
+      run: await check(() => access(this.#config.RINGSIDE_RUN_DIR, constants.R_OK)),
+      traces: await check(() => access(join(this.#config.RINGSIDE_DATA_DIR, "traces"), constants.W_OK)),
+    };
+  }
+}
+
+/** A debugger changes the machine: observers watch the console instead. */
+function mayDebug({ role }: TicketClaims): void {
+  if (role === "observer") throw new RingsideError("forbidden", { message: "Observers may watch, not debug" });
+}
