@@ -33,6 +33,7 @@ module.exports = {
     only("rsp-imports-nothing-of-ours", "^packages/rsp/", [], "a pure codec"),
     only("trace-imports", "^packages/trace/", ["^packages/(shared|rsp)/"], "trace → shared, rsp"),
     only("grading-imports", "^packages/grading/", ["^packages/(shared|trace)/"], "grading → trace's facts, shared"),
+    only("redis-imports-nothing-of-ours", "^packages/redis/", [], "one connection"),
     only("emulator-imports", "^packages/emulator/", ["^packages/shared/"], "emulator → shared"),
     only("image-imports", "^packages/image/", ["^packages/shared/"], "image → shared"),
     only("api-imports", "^services/api/", ["^packages/"], "services import packages"),
@@ -78,6 +79,10 @@ module.exports = {
     exclude: { path: "/generated/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"], mainFields: ["main"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+      mainFields: ["main"],
+    },
   },
 };

@@ -33,7 +33,6 @@ export const STORE_RETRY_AFTER_SECONDS = 2;
 
 /** Redis. */
 export const REDIS_COMMAND_TIMEOUT_MS = 2_000;
-export const REDIS_RECONNECT_MS_MAX = 1_000;
 export const READINESS_TIMEOUT_MS = 1_500;
 
 /** Outbox. */

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { connectRedis } from "@ringside/redis";
 import { GRADE_QUEUE, gradeJobSchema, REPORTS_QUEUE, reportSchema } from "@ringside/shared";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Redis } from "ioredis";
@@ -18,7 +19,6 @@ import { LabFolder } from "./labs/lab-folder.ts";
 import { GRADES_AT_ONCE_MAX, REPORTS_AT_ONCE_MAX, REQUESTS_FINISH_MS_MAX } from "./limits.ts";
 import { OutboxDispatcher } from "./outbox/dispatcher.ts";
 import { JobQueues } from "./queues/job-queues.ts";
-import { openCommandRedis, openWorkerRedis } from "./queues/redis.ts";
 import { startWorker } from "./queues/workers.ts";
 import { Reconciler } from "./sessions/reconciler.ts";
 import { applyReport } from "./sessions/reports.ts";
@@ -88,7 +88,7 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
     await ensureAdmin(database, options.bootstrapAdminToken);
   }
   const redisError = (error: Error): void => log.warn({ err: error }, "redis");
-  const redis = stack.adopt(openCommandRedis(options.redisUrl, redisError), (opened) => opened.disconnect());
+  const redis = stack.adopt(connectRedis(options.redisUrl, "command", redisError), (opened) => opened.disconnect());
   const queues = stack.use(new JobQueues(redis, prefix, redisError));
   const waiters = new Waiters();
   const outbox = stack.use(
@@ -125,7 +125,7 @@ function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposable
   const { database, queues, cells, waiters, outbox } = core;
   const workerRedis = (): Redis =>
     stack.adopt(
-      openWorkerRedis(redisUrl, (error) => log.warn({ err: error }, "redis")),
+      connectRedis(redisUrl, "worker", (error) => log.warn({ err: error }, "redis")),
       (opened) => opened.disconnect(),
     );
   const onError = (error: unknown, job?: string): void => log.error({ err: error, job }, "a background task failed");

@@ -88,7 +88,6 @@ export const SESSION_RETRY_MS = 5_000;
 export const PRESENCE_TRIES_MAX = 30;
 export const PRESENCE_RETRY_MS = 2_000;
 export const REDIS_COMMAND_MS = 2_000;
-export const REDIS_RETRY_MS_MAX = 2_000;
 /** On SIGTERM: time to take breakpoints out and to say goodbye. */
 export const DRAIN_MS = 4_000;
 

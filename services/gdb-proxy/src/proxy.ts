@@ -1,5 +1,6 @@
 import { access, constants, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connectRedis } from "@ringside/redis";
 import {
   type CellProxy,
   cellProxySchema,
@@ -13,6 +14,7 @@ import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { importSPKI } from "jose";
 import type { Logger } from "pino";
+import { awaitRedis } from "./await-redis.ts";
 import { Announcement } from "./cell/announcement.ts";
 import { MachineFolders } from "./cell/machine-folders.ts";
 import { PresenceReports } from "./cell/presence.ts";
@@ -26,7 +28,6 @@ import { TcpEntries } from "./gateway/tcp-entries.ts";
 import { Tickets, type TicketUse } from "./gateway/tickets.ts";
 import { Upgrades } from "./gateway/upgrade.ts";
 import { Metrics } from "./metrics.ts";
-import { createRedis } from "./redis.ts";
 
 const VERSION = "0.1.0";
 const WILDCARDS = ["0.0.0.0", "::"];
@@ -49,7 +50,7 @@ export class GdbProxy implements AsyncDisposable {
     this.#log = log;
     const stack = this.#stack;
     const debug = (error: Error) => log.debug({ err: error }, "redis");
-    this.#redis = stack.adopt(createRedis(config.REDIS_URL, debug), (redis) => redis.disconnect());
+    this.#redis = stack.adopt(connectRedis(config.REDIS_URL, "command", debug), (redis) => redis.disconnect());
     const queue = new Queue(REPORTS_QUEUE, {
       connection: this.#redis,
       prefix: config.RINGSIDE_PREFIX,
@@ -126,6 +127,7 @@ export class GdbProxy implements AsyncDisposable {
     this.#stack.defer(() => this.#sessions.drain());
     this.#stack.use(this.#folders);
     await this.#folders.start();
+    await awaitRedis(this.#redis);
     await app.listen({ host: config.RINGSIDE_PROXY_HOST, port: config.RINGSIDE_PROXY_PORT });
     this.#announce(app.server.address());
   }

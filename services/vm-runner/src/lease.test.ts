@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { connectRedis } from "@ringside/redis";
 import { LEASE_TTL_MS, leaseKey, leaseSchema, newId } from "@ringside/shared";
 import { afterAll, expect, inject, test } from "vitest";
 import { Leases } from "./lease.ts";
-import { connectRedis } from "./redis.ts";
 
 const redis = connectRedis(inject("redisUrl"), "worker", () => undefined);
 const prefix = `test-${randomUUID()}`;

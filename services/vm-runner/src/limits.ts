@@ -16,9 +16,6 @@ export const STOPS_AT_ONCE_MAX = 8;
 
 /** One command to Redis. */
 export const REDIS_COMMAND_TIMEOUT_MS = 2_000;
-/** Pauses between attempts to reach it again: growing by the step, up to the maximum. */
-export const RECONNECT_STEP_MS = 100;
-export const RECONNECT_MS_MAX = 1_000;
 /** Redis must be there when the runner starts. */
 export const REDIS_FIRST_TIMEOUT_MS = 30_000;
 

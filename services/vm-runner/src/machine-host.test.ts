@@ -4,6 +4,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MachineEnd } from "@ringside/emulator";
+import { connectRedis } from "@ringside/redis";
 import { leaseKey, newId, type Report, RingsideError, type StartJob } from "@ringside/shared";
 import { pino } from "pino";
 import { afterAll, expect, inject, test } from "vitest";
@@ -11,7 +12,6 @@ import { Leases } from "./lease.ts";
 import type { StartMachine } from "./machine-factory.ts";
 import { MachineHost } from "./machine-host.ts";
 import { Metrics } from "./metrics.ts";
-import { connectRedis } from "./redis.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { Slots } from "./slots.ts";
 

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectRedis } from "@ringside/redis";
 import { newId, REPORTS_QUEUE, type Report } from "@ringside/shared";
 import { Queue } from "bullmq";
 import { pino } from "pino";
 import { afterAll, expect, inject, test } from "vitest";
-import { connectRedis } from "./redis.ts";
 import { Reports } from "./reports.ts";
 
 const log = pino({ level: "silent" });
@@ -28,7 +28,7 @@ async function received(prefix: string): Promise<readonly unknown[]> {
 
 test("reports arrive in the order in which they were sent", async () => {
   const prefix = `test-${randomUUID()}`;
-  const redis = connectRedis(inject("redisUrl"), "quick", () => undefined);
+  const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
   await using reports = new Reports(redis, { prefix, runner: "r", log });
   const sent = Array.from({ length: 50 }, started);
   for (const report of sent) reports.send(report);
@@ -40,7 +40,7 @@ test("reports arrive in the order in which they were sent", async () => {
 test("while Redis is away reports wait here, and are sent when it is back", async () => {
   const prefix = `test-${randomUUID()}`;
   const path = join(folder, "redis.sock");
-  const redis = connectRedis(`unix://${path}`, "quick", () => undefined);
+  const redis = connectRedis(`unix://${path}`, "command", () => undefined);
   await using reports = new Reports(redis, { prefix, runner: "r", log });
   const sent = [started(), started(), started()];
   for (const report of sent) reports.send(report);
@@ -54,7 +54,7 @@ test("while Redis is away reports wait here, and are sent when it is back", asyn
 });
 
 test("a report that breaks the contract is our own mistake and is refused at once", async () => {
-  const redis = connectRedis(inject("redisUrl"), "quick", () => undefined);
+  const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
   await using reports = new Reports(redis, { prefix: `test-${randomUUID()}`, runner: "r", log });
   expect(() => reports.send({ ...started(), session: "not an id" })).toThrow();
   expect(reports.waiting).toBe(0);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { processesWithArgument } from "@ringside/emulator";
 import { cacheDirectory, findImage, loadImage } from "@ringside/image";
+import { connectRedis } from "@ringside/redis";
 import {
   cellQueue,
   cellRunnerKey,
@@ -24,7 +25,6 @@ import {
 } from "@ringside/shared";
 import { Queue, Worker } from "bullmq";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { connectRedis } from "./redis.ts";
 
 // The runner as its own process, with real Redis (its own: it is killed here), real QEMU and the real course image.
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));

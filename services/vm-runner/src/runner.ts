@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { TemplateStore, testJail, within } from "@ringside/emulator";
+import { connectRedis } from "@ringside/redis";
 import { CELL_ANNOUNCE_MS, LEASE_RENEW_MS } from "@ringside/shared";
 import type { Logger } from "pino";
 import { announce, withdraw } from "./announcement.ts";
@@ -20,7 +21,6 @@ import { confinementOf, machineFactory } from "./machine-factory.ts";
 import { MachineHost } from "./machine-host.ts";
 import { Metrics } from "./metrics.ts";
 import { reapMachines, reapTemplates } from "./reaper.ts";
-import { connectRedis } from "./redis.ts";
 import { Reports } from "./reports.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { Slots } from "./slots.ts";
@@ -73,7 +73,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   await clear(directory, options);
 
   const onRedisError = (error: Error): void => log.debug({ error }, "Redis");
-  const quick = connectRedis(options.redisUrl, "quick", onRedisError);
+  const quick = connectRedis(options.redisUrl, "command", onRedisError);
   stack.defer(() => quick.disconnect());
   const patient = connectRedis(options.redisUrl, "worker", onRedisError);
   stack.defer(() => patient.disconnect());

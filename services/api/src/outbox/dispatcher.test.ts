@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectRedis } from "@ringside/redis";
 import { START_QUEUE, startJobId } from "@ringside/shared";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { describe, expect, inject, it } from "vitest";
 import { JobQueues } from "../queues/job-queues.ts";
-import { openCommandRedis } from "../queues/redis.ts";
 import { type Bed, makeCourse, openBed, openTestRedis, startSession, until } from "../testing/bed.ts";
 import { OutboxDispatcher } from "./dispatcher.ts";
 
@@ -100,7 +100,7 @@ describe("the outbox", () => {
     const rows = Array.from({ length: 120 }, (_, n) => ({ queue: "many", jobId: `job-${n}`, payload: { n } }));
     await database.outboxRow.createMany({ data: rows });
     const errors: unknown[] = [];
-    const connection = openCommandRedis(redis.url, (error) => errors.push(error));
+    const connection = connectRedis(redis.url, "command", (error) => errors.push(error));
     const queues = new JobQueues(connection, bed.prefix, (error) => errors.push(error));
     const options = { database, queues, onError: (error: unknown) => errors.push(error), onQueued: () => undefined };
     {

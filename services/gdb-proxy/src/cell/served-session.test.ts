@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
+import { connectRedis } from "@ringside/redis";
 import { encodePacket } from "@ringside/rsp";
 import { closeCodeFor, REPORTS_QUEUE, reportSchema, sealSchema } from "@ringside/shared";
 import { readTraceBytes, verifyTrace } from "@ringside/trace";
@@ -10,7 +11,6 @@ import { TestCell } from "../../testing/cell.ts";
 import { FakeMachine } from "../../testing/fake-machine.ts";
 import { RspClient } from "../../testing/rsp-client.ts";
 import { readEvents } from "../../testing/trace-events.ts";
-import { createRedis } from "../redis.ts";
 
 let cell: TestCell;
 
@@ -119,7 +119,7 @@ describe("a session", () => {
 
   it("reports who debugs", async () => {
     await using machine = await FakeMachine.start(cell.runDirectory);
-    const redis = createRedis(inject("redisUrl"), () => undefined);
+    const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
     await once(redis, "ready");
     const queue = new Queue(REPORTS_QUEUE, { connection: redis, prefix: cell.env.RINGSIDE_PREFIX ?? "" });
     const counts = async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { connectRedis } from "@ringside/redis";
 import {
   cellProxyKey,
   cellProxySchema,
@@ -22,7 +23,6 @@ import type { WebSocket } from "ws";
 import { CELL, TestCell } from "../../testing/cell.ts";
 import { FakeMachine } from "../../testing/fake-machine.ts";
 import { RspClient } from "../../testing/rsp-client.ts";
-import { createRedis } from "../redis.ts";
 
 let cell: TestCell;
 let machine: FakeMachine;
@@ -183,7 +183,7 @@ describe("HTTP", () => {
   });
 
   it("announces where it is reached", async () => {
-    const redis = createRedis(inject("redisUrl"), () => undefined);
+    const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
     await once(redis, "ready");
     await vi.waitFor(async () => {
       const announced = await redis.get(cellProxyKey(cell.env.RINGSIDE_PREFIX ?? "", CELL));

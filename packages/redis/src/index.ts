@@ -1,0 +1,1 @@
+export { type ConnectionKind, connectRedis } from "./connect.ts";
