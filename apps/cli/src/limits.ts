@@ -50,7 +50,7 @@ export const RESTARTS_WINDOW_MS = 300_000;
 
 /** A log file is renamed to .1 (and that to .2 …) when it has this size. */
 export const LOG_BYTES_MAX = 10 * 1024 * 1024;
-export const LOG_FILES_KEPT = 3;
+export const LOG_FILES_MAX = 3;
 
 /** Bytes of `<data>/run/m/<session>.<epoch>/console.sock` after the data folder, with a 10-digit epoch. */
 export const RUN_SOCKET_SUFFIX_BYTES = 55;
@@ -74,7 +74,7 @@ export const WS_PING_MS = 15_000;
 export const REFUSAL_BODY_BYTES_MAX = 65_536;
 
 /** Ports tried from the one asked for. */
-export const CONNECT_PORTS_TRIED = 64;
+export const CONNECT_PORTS_MAX = 64;
 /** Debuggers connected to one `ringside connect` at once; the server lets one of them drive. */
 export const CONNECT_CLIENTS_MAX = 8;
 

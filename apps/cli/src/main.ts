@@ -26,9 +26,9 @@ function report(error: unknown, options: { readonly debug: boolean; readonly jso
   const message = error instanceof Error ? error.message : String(error);
   const exit = exitOf(error);
   const code = error instanceof CliError || error instanceof RingsideError ? (error.code ?? null) : null;
-  process.stderr.write(
-    options.json ? `${JSON.stringify({ error: { exit, code, message } })}\n` : `ringside: ${message}\n`,
-  );
+  // A command that has said everything itself throws without words.
+  const words = options.json ? JSON.stringify({ error: { exit, code, message } }) : `ringside: ${message}`;
+  if (message !== "") process.stderr.write(`${words}\n`);
   if (options.debug) console.error(error);
   return EXITS[exit].code;
 }

@@ -3,7 +3,7 @@ export { type ColdBootOptions, coldBoot } from "./cold-boot.ts";
 export { within } from "./deadline.ts";
 export type { Confinement } from "./jail.ts";
 export { testJail } from "./jail-self-test.ts";
-export { JAIL_USER_ID_BASE } from "./limits.ts";
+export { JAIL_USER_ID_MIN } from "./limits.ts";
 export { describeEnd, type Machine, type MachineEnd } from "./machine.ts";
 export { type BootImage, type MachinePlace, preparePlace } from "./machine-place.ts";
 export { parametersLine } from "./parameters-channel.ts";

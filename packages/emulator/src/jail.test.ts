@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { JAIL_FOLDER, jailArguments, limitArguments } from "./jail.ts";
-import { JAIL_USER_ID_BASE } from "./limits.ts";
+import { JAIL_USER_ID_MIN } from "./limits.ts";
 
 test("the jail gives QEMU its program and its folder, and nothing else", () => {
   const args = jailArguments({ arch: "x86_64", folder: "/run/ringside/m/ses_x.1", infoFd: 5 });
@@ -24,7 +24,7 @@ test("only a machine with a memory file may write one", () => {
 });
 
 const asRoot = process.getuid?.() === 0;
-const userId = asRoot ? JAIL_USER_ID_BASE + 999 : undefined;
+const userId = asRoot ? JAIL_USER_ID_MIN + 999 : undefined;
 let folder = "";
 const listener = createServer((socket) => socket.end("secret"));
 let port = 0;

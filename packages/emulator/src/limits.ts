@@ -47,7 +47,7 @@ export const JAIL_ADDRESS_SPACE_BASE_MIB = 704;
 /** A clone writes no files at all; a template's memory file is added to this. */
 export const JAIL_FILE_BYTES_BASE = 1024 * 1024;
 /** Where the runner is root, machines run as this user id plus their slot's number. No account may have them. */
-export const JAIL_USER_ID_BASE = 40_000;
+export const JAIL_USER_ID_MIN = 40_000;
 
 /** Short errands: `qemu --version`, compiling the memory helper. */
 export const TOOL_TIMEOUT_MS = 30_000;

@@ -8,7 +8,7 @@ import { cloneMachine, TemplateFault } from "./clone.ts";
 import { coldBoot } from "./cold-boot.ts";
 import type { Confinement } from "./jail.ts";
 import { testJail } from "./jail-self-test.ts";
-import { JAIL_USER_ID_BASE } from "./limits.ts";
+import { JAIL_USER_ID_MIN } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 import { preparePlace } from "./machine-place.ts";
 import { processesWithArgument } from "./processes.ts";
@@ -17,7 +17,7 @@ import { type TemplateImage, TemplateStore } from "./template-store.ts";
 
 // Real QEMU, real course image, real jail.
 const asRoot = process.getuid?.() === 0;
-const jail = (slot: number): Confinement => ({ kind: "jail", userId: asRoot ? JAIL_USER_ID_BASE + slot : undefined });
+const jail = (slot: number): Confinement => ({ kind: "jail", userId: asRoot ? JAIL_USER_ID_MIN + slot : undefined });
 const folder = mkdtempSync(join(tmpdir(), "rs-emu-"));
 const parameters = { backlog: 17, port: 5001, payload: "hi" };
 const machines: Machine[] = [];
@@ -123,7 +123,7 @@ test("a jailed machine runs as its own user, without capabilities, and its folde
   const status = readFileSync(`/proc/${await machine.process.pid()}/status`, "utf8");
   expect(status).toMatch(/^Seccomp:\s2$/m);
   expect(status).toMatch(/^CapEff:\s0+$/m);
-  if (asRoot) expect(status).toMatch(new RegExp(`^Uid:\\s${JAIL_USER_ID_BASE + 900 + count}\\s`, "m"));
+  if (asRoot) expect(status).toMatch(new RegExp(`^Uid:\\s${JAIL_USER_ID_MIN + 900 + count}\\s`, "m"));
   expect(statSync(path).uid).toBe(process.getuid?.());
 });
 

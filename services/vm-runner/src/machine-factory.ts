@@ -2,7 +2,7 @@ import {
   type Confinement,
   cloneMachine,
   coldBoot,
-  JAIL_USER_ID_BASE,
+  JAIL_USER_ID_MIN,
   type Machine,
   type MachineEnd,
   type MachinePlace,
@@ -36,7 +36,7 @@ export type StartMachine = (job: StartJob, name: string, slot: Slot, signal: Abo
 /** How machines of a slot are confined. Slot 0 is for templates. */
 export function confinementOf(slot: Slot | 0, insecureNoJail: boolean): Confinement {
   if (insecureNoJail) return { kind: "none" };
-  return { kind: "jail", userId: process.getuid?.() === 0 ? JAIL_USER_ID_BASE + slot : undefined };
+  return { kind: "jail", userId: process.getuid?.() === 0 ? JAIL_USER_ID_MIN + slot : undefined };
 }
 
 export interface FactoryOptions {

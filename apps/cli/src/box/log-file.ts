@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
-import { LOG_BYTES_MAX, LOG_FILES_KEPT } from "../limits.ts";
+import { LOG_BYTES_MAX, LOG_FILES_MAX } from "../limits.ts";
 
-/** A log file of the box, bounded: at LOG_BYTES_MAX it is renamed away, and LOG_FILES_KEPT old ones are kept. */
+/** A log file of the box, bounded: at LOG_BYTES_MAX it is renamed away, and LOG_FILES_MAX old ones are kept. */
 export class LogFile implements Disposable {
   readonly path: string;
   #fd: number;
@@ -28,7 +28,7 @@ export class LogFile implements Disposable {
   }
 
   #rotate(): void {
-    for (let n = LOG_FILES_KEPT - 1; n >= 1; n--) {
+    for (let n = LOG_FILES_MAX - 1; n >= 1; n--) {
       try {
         renameSync(`${this.path}.${n}`, `${this.path}.${n + 1}`);
       } catch {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Api } from "../api/calls.ts";
 import { CliError } from "../exit-codes.ts";
-import { CONNECT_CLIENTS_MAX, CONNECT_PORTS_TRIED } from "../limits.ts";
+import { CONNECT_CLIENTS_MAX, CONNECT_PORTS_MAX } from "../limits.ts";
 import { bridge } from "./bridge.ts";
 import { openWebSocket } from "./websocket.ts";
 
@@ -74,7 +74,7 @@ async function serve(options: ConnectorOptions, local: Socket, connection: numbe
 }
 
 async function listen(server: Server, host: string, first: number): Promise<number> {
-  for (let port = first; port < first + CONNECT_PORTS_TRIED && port <= 65_535; port++) {
+  for (let port = first; port < first + CONNECT_PORTS_MAX && port <= 65_535; port++) {
     const outcome = await new Promise<number | NodeJS.ErrnoException>((resolve) => {
       server.once("error", resolve);
       server.listen(port, host, () => {

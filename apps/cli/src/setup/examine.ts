@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
 import { freemem, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { JAIL_USER_ID_BASE, testJail } from "@ringside/emulator";
+import { JAIL_USER_ID_MIN, testJail } from "@ringside/emulator";
 import { DATA_FOLDER_BYTES_MAX } from "../box/data-folder.ts";
 import { freePort } from "../box/free-port.ts";
 import type { Context } from "../context.ts";
@@ -44,7 +44,7 @@ async function jailFinding(context: Context): Promise<Finding> {
       {
         name: "ringside-doctor",
         folder: join(folder, "probe"),
-        confinement: { kind: "jail", userId: context.isRoot ? JAIL_USER_ID_BASE : undefined },
+        confinement: { kind: "jail", userId: context.isRoot ? JAIL_USER_ID_MIN : undefined },
       },
       "x86_64",
       context.signal,
