@@ -209,7 +209,8 @@ const CODES_PER_CALL = 8_192;
 function textOf(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += CODES_PER_CALL) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CODES_PER_CALL));
+    // apply() takes the bytes as they are; spreading them would go through an iterator.
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + CODES_PER_CALL) as unknown as number[]);
   }
   return text;
 }

@@ -21,3 +21,5 @@ export const SYMBOLS_BYTES_MAX = 64 * 1024 * 1024;
 export const SYMBOLS_MAX = 1_000_000;
 /** A console line in a fact; what is longer is cut. */
 export const CONSOLE_LINE_CHARS_MAX = 4_096;
+/** Staged lines of one turn above which they are written before the turn is over. */
+export const STAGED_BYTES_MAX = 256 * 1024;

@@ -6,7 +6,7 @@ import { DISK, type Disk, isFull, whileRoom } from "./disk.ts";
 import { eventBody } from "./event-line.ts";
 import { type NewTraceEvent, TRACE_VERSION, type TraceEvent, type TraceEventOf } from "./events.ts";
 import { checkExisting, type ExistingTrace } from "./existing.ts";
-import { LINE_BYTES_MAX, RESERVE_BYTES, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX } from "./limits.ts";
+import { LINE_BYTES_MAX, RESERVE_BYTES, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, STAGED_BYTES_MAX } from "./limits.ts";
 import { lockTrace } from "./lock.ts";
 import { LogFile } from "./log-file.ts";
 import { sealAt } from "./reader.ts";
@@ -40,6 +40,14 @@ type State =
   | { kind: "broken"; cause: unknown }
   | { kind: "closed" };
 
+/** Where a chain of lines has come to. */
+interface Chain {
+  readonly events: number;
+  readonly bytes: number;
+  readonly head: string;
+  readonly t: number;
+}
+
 const HEAD_BYTES = FIRST_HASH.length;
 const LINE_BUFFER_BYTES = 64 * 1024;
 
@@ -54,10 +62,10 @@ export class TraceWriter implements AsyncDisposable {
   #state: State = { kind: "open" };
   /** The previous hash, then the line that is being made. */
   #buffer = Buffer.allocUnsafe(HEAD_BYTES + LINE_BUFFER_BYTES);
-  #events: number;
-  #bytes: number;
-  #head: string;
-  #t: number;
+  /** Where the chain stands, staged lines included, and where it stands on disk. */
+  #chain: Chain;
+  #written: Chain;
+  readonly #staged: Buffer[] = [];
 
   private constructor(lock: AsyncDisposable, file: LogFile, existing: ExistingTrace, options: TraceWriterOptions) {
     this.#lock = lock;
@@ -68,10 +76,8 @@ export class TraceWriter implements AsyncDisposable {
     assert(this.#bytesMax > RESERVE_BYTES, "a trace must be larger than its reserve");
     const { position } = existing;
     this.#digest = position.digest;
-    this.#events = position.events;
-    this.#bytes = position.bytes;
-    this.#head = position.head;
-    this.#t = position.t;
+    this.#chain = { events: position.events, bytes: position.bytes, head: position.head, t: position.t };
+    this.#written = this.#chain;
     this.#startedMs = options.monotonicMs() - position.t;
     if (position.sealed) this.#state = { kind: "sealed", seal: sealAt(position) };
   }
@@ -115,7 +121,7 @@ export class TraceWriter implements AsyncDisposable {
 
   /** Size so far. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#chain.bytes;
   }
 
   /**
@@ -125,9 +131,41 @@ export class TraceWriter implements AsyncDisposable {
    * (sealed or closed), internal (broken)
    */
   append(event: NewTraceEvent): TraceEvent {
+    const staged = this.stage(event);
+    this.flush();
+    return staged;
+  }
+
+  /**
+   * Takes an event as the next one; it is recorded once flush() has returned. What happens within one turn is
+   * so written at once, since a write costs more than all the rest.
+   * @returns the event with its number and time
+   * @throws RingsideError as append does; flush() also throws for what is staged
+   */
+  stage(event: NewTraceEvent): TraceEvent {
     assert(!event.type.startsWith("trace."), "open() and seal() write these");
     this.#mustBeOpen();
-    return this.#write(event, this.#bytesMax - RESERVE_BYTES);
+    return this.#stage(event, this.#bytesMax - RESERVE_BYTES);
+  }
+
+  /**
+   * Records what is staged; when it returns, the kernel has it.
+   * @throws RingsideError storage_full (nothing of it is recorded, and it is forgotten), internal (broken)
+   */
+  flush(): void {
+    if (this.#staged.length === 0) return;
+    this.#mustBeOpen();
+    const lines = this.#staged.length === 1 ? this.#staged[0] : Buffer.concat(this.#staged);
+    this.#staged.length = 0;
+    assert(lines !== undefined, "there are staged lines");
+    try {
+      this.#toDisk(lines);
+    } catch (error) {
+      this.#chain = this.#written;
+      throw error;
+    }
+    this.#digest.update(lines);
+    this.#written = this.#chain;
   }
 
   /**
@@ -136,13 +174,15 @@ export class TraceWriter implements AsyncDisposable {
    */
   seal(): Seal {
     if (this.#state.kind === "sealed") return this.#state.seal;
+    this.flush();
     this.#mustBeOpen();
     // What stands before the seal first, so that a seal on disk always has its whole trace before it.
     this.#lasting(() => this.#file.sync());
     this.#write({ type: "trace.sealed", wall: this.#wall() }, this.#bytesMax);
     this.#lasting(() => this.#file.syncWithFolder());
     const digest = this.#digest.copy().digest("hex");
-    const seal = { events: this.#events, bytes: this.#bytes, digest, head: this.#head };
+    const { events, bytes, head } = this.#written;
+    const seal = { events, bytes, digest, head };
     this.#state = { kind: "sealed", seal };
     return seal;
   }
@@ -151,10 +191,13 @@ export class TraceWriter implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#state.kind === "closed") return;
     const before = this.#state.kind;
-    this.#state = { kind: "closed" };
     try {
-      if (before === "open") this.#file.sync();
+      if (before === "open") {
+        this.flush();
+        this.#file.sync();
+      }
     } finally {
+      this.#state = { kind: "closed" };
       this.#file.close();
       await this.#lock[Symbol.asyncDispose]();
     }
@@ -171,7 +214,7 @@ export class TraceWriter implements AsyncDisposable {
       return;
     }
     const wall = this.#wall();
-    if (this.#events === 0) {
+    if (this.#chain.events === 0) {
       this.#write({ type: "trace.opened", version: TRACE_VERSION, ...this.#options.header, wall }, this.#bytesMax);
       return;
     }
@@ -184,24 +227,28 @@ export class TraceWriter implements AsyncDisposable {
   }
 
   #write(event: NewTraceEvent, bytesMax: number): TraceEvent {
-    const { monotonicMs } = this.#options;
-    const t = Math.max(this.#t, Math.round((monotonicMs() - this.#startedMs) * 1000) / 1000);
-    const seq = this.#events;
+    const staged = this.#stage(event, bytesMax);
+    this.flush();
+    return staged;
+  }
+
+  #stage(event: NewTraceEvent, bytesMax: number): TraceEvent {
+    const { events: seq, bytes, head: previous, t: before } = this.#chain;
+    const t = Math.max(before, Math.round((this.#options.monotonicMs() - this.#startedMs) * 1000) / 1000);
     const body = eventBody(seq, t, event);
     const buffer = this.#room(body.length);
-    buffer.write(this.#head, 0, "latin1");
+    buffer.write(previous, 0, "latin1");
     const bodyEnd = HEAD_BYTES + buffer.write(body, HEAD_BYTES, "utf8");
     const head = chainHash(buffer.subarray(0, bodyEnd));
     const lineEnd = bodyEnd + buffer.write(hashSuffix(head), bodyEnd, "latin1");
     const lineBytes = lineEnd - HEAD_BYTES;
     assert(lineBytes <= LINE_BYTES_MAX, "an event's line is longer than the reader takes");
-    if (this.#bytes + lineBytes > bytesMax) throw new RingsideError("trace_full");
-    this.#toDisk(buffer, lineBytes);
-    this.#digest.update(buffer.subarray(HEAD_BYTES, lineEnd));
-    this.#head = head;
-    this.#events = seq + 1;
-    this.#bytes += lineBytes;
-    this.#t = t;
+    if (bytes + lineBytes > bytesMax) throw new RingsideError("trace_full");
+    if (bytes + lineBytes - this.#written.bytes > STAGED_BYTES_MAX) {
+      this.flush();
+    }
+    this.#staged.push(Buffer.from(buffer.subarray(HEAD_BYTES, lineEnd)));
+    this.#chain = { events: seq + 1, bytes: bytes + lineBytes, head, t };
     return { seq, t, ...event } as TraceEvent;
   }
 
@@ -212,10 +259,10 @@ export class TraceWriter implements AsyncDisposable {
     return Buffer.allocUnsafe(bytes);
   }
 
-  #toDisk(buffer: Buffer, lineBytes: number): void {
+  #toDisk(lines: Buffer): void {
     try {
-      if (this.#file.bytes > 0 && this.#file.bytes + lineBytes > this.#segmentBytesMax) this.#file.rotate();
-      this.#file.write(buffer, HEAD_BYTES, lineBytes);
+      if (this.#file.bytes > 0 && this.#file.bytes + lines.length > this.#segmentBytesMax) this.#file.rotate();
+      this.#file.write(lines, 0, lines.length);
     } catch (error) {
       throw this.#failed(error);
     }

@@ -56,7 +56,7 @@ async function bySession(place: Place, { api }: Place["students"][number], signa
 async function coldBootByHand(place: Place): Promise<number> {
   const startedAt = performance.now();
   await using qemu = await startQemuByHand(place.image);
-  using stub = await StubClient.connect({ path: qemu.stubPath });
+  using stub = await StubClient.connect(qemu.stub);
   await insertBreakpoint(stub, place.listenAddress);
   const stopped = stub.ask("c");
   await qemu.shows(place.image.manifest.prompt);

@@ -14,7 +14,7 @@ export async function measureIdleMemory(place: Place): Promise<BenchResult[]> {
   const sessions = await Promise.all(students.map(({ api }) => readySession(api)));
   await using qemu = await startQemuByHand(place.image);
   {
-    using stub = await StubClient.connect({ path: qemu.stubPath });
+    using stub = await StubClient.connect(qemu.stub);
     // The stub answers a detach with OK and lets the machine run.
     await stub.ask("D");
   }

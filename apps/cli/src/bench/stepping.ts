@@ -24,7 +24,7 @@ const SCRIPT = [
   `print("RATE %.1f" % (${STEPS} / (time.monotonic() - start)))`,
 ].join("\\n");
 
-/** Single steps per second of a real gdb: straight to a stub, through the proxy's TCP entry, through `ringside connect`. */
+/** Single steps per second of a real gdb: straight to QEMU's own TCP stub, through the proxy's TCP entry, through `ringside connect`. */
 export async function measureStepping(context: Context, place: Place): Promise<BenchResult[]> {
   const rates = { direct: [] as number[], tcp: [] as number[], websocket: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
@@ -49,11 +49,11 @@ export async function measureStepping(context: Context, place: Place): Promise<B
 async function direct(context: Context, place: Place): Promise<number> {
   await using qemu = await startQemuByHand(place.image);
   {
-    using stub = await StubClient.connect({ path: qemu.stubPath });
+    using stub = await StubClient.connect(qemu.stub);
     await stub.ask("D");
   }
   await qemu.shows(place.image.manifest.prompt);
-  return await stepRate(context, place, qemu.stubPath, () => qemu.console.write("replyhi\n"));
+  return await stepRate(context, place, `${qemu.stub.host}:${qemu.stub.port}`, () => qemu.console.write("replyhi\n"));
 }
 
 async function throughProxy(context: Context, place: Place, way: "tcp" | "websocket"): Promise<number> {

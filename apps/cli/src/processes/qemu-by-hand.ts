@@ -4,25 +4,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Image, imagePath } from "@ringside/image";
+import { freePort } from "../box/free-port.ts";
 import { BENCH_STEP_MS, CONSOLE_KEPT_CHARS } from "../limits.ts";
 import { type Child, startChild } from "./child.ts";
 
-/** A QEMU as a student starts it by hand: `qemu … -S -gdb …`, nothing in between. What the bench compares with. */
+/** A QEMU as a student starts it by hand: `qemu … -S -gdb tcp:…`, nothing in between. What the bench compares with. */
 export interface QemuByHand extends AsyncDisposable {
   readonly child: Child;
-  readonly stubPath: string;
+  /** Where its stub listens. */
+  readonly stub: { readonly host: string; readonly port: number };
   readonly console: Socket;
   /** Waits until the console shows `text`. */
   readonly shows: (text: string) => Promise<void>;
 }
 
+const HOST = "127.0.0.1";
 const MEMORY_MIB = 64;
 const STOP_MS = 2_000;
 
 /** Starts QEMU on an image, its CPU stopped at the first instruction. */
 export async function startQemuByHand(image: Image): Promise<QemuByHand> {
   const folder = await mkdtemp(join(tmpdir(), "rs-hand-"));
-  const [stubPath, consolePath] = [join(folder, "gdb.sock"), join(folder, "console.sock")];
+  const consolePath = join(folder, "console.sock");
+  const stub = { host: HOST, port: (await freePort(HOST)) ?? 0 };
   const child = await startChild({
     command: "qemu-system-x86_64",
     args: [
@@ -30,7 +34,7 @@ export async function startQemuByHand(image: Image): Promise<QemuByHand> {
       ...["-kernel", imagePath(image, "kernel"), "-initrd", imagePath(image, "initrd")],
       ...["-append", image.manifest.commandLine],
       ...["-chardev", `socket,id=console,path=${consolePath},server=on,wait=off`, "-serial", "chardev:console"],
-      ...["-gdb", `unix:${stubPath},server=on,wait=off`],
+      ...["-gdb", `tcp:${stub.host}:${stub.port}`],
     ],
     env: { PATH: "/usr/bin:/bin" },
     deathSignal: "KILL",
@@ -52,7 +56,7 @@ export async function startQemuByHand(image: Image): Promise<QemuByHand> {
         await sleep(1);
       }
     };
-    return { child, stubPath, console, shows, [Symbol.asyncDispose]: close };
+    return { child, stub, console, shows, [Symbol.asyncDispose]: close };
   } catch (cause) {
     await close();
     throw cause;

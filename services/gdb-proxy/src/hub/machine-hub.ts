@@ -121,6 +121,7 @@ export class MachineHub {
   #guard(turn: () => void): void {
     try {
       turn();
+      this.#options.recorder.flush();
     } catch (cause) {
       this.#fail(cause instanceof RingsideError ? cause : new RingsideError("internal", { cause }));
     }
@@ -153,6 +154,7 @@ export class MachineHub {
   }
 
   #ports(): HubPorts {
+    const { recorder } = this.#options;
     return {
       connectStub: () => this.#connect(),
       dropStub: () => {
@@ -160,17 +162,25 @@ export class MachineHub {
         this.#stub = null;
       },
       toStub: (payload) => {
+        recorder.flush();
         this.#deadline.refresh();
         this.#stub?.send(payload);
       },
       interruptStub: () => {
+        recorder.flush();
         this.#deadline.refresh();
         this.#stub?.interrupt();
       },
-      toGdb: (payload) => this.#gdb?.client.reply(payload),
-      closeGdb: () => this.#gdb?.client.end(this.#goneBecause),
+      toGdb: (payload) => {
+        recorder.flush();
+        this.#gdb?.client.reply(payload);
+      },
+      closeGdb: () => {
+        recorder.flush();
+        this.#gdb?.client.end(this.#goneBecause);
+      },
       wake: () => this.#gdb?.client.wake(),
-      record: (event) => this.#options.recorder.append(event),
+      record: (event) => recorder.stage(event),
       nowMs: () => performance.now(),
     };
   }

@@ -4,6 +4,8 @@ import type { NewTraceEvent, TraceEvent } from "@ringside/trace";
 /** What the recorder needs of a TraceWriter. */
 export interface TraceLog {
   append(event: NewTraceEvent): TraceEvent;
+  stage(event: NewTraceEvent): TraceEvent;
+  flush(): void;
   seal(): Seal;
   readonly sealed: Seal | null;
   close(): Promise<void>;
@@ -42,10 +44,28 @@ export class Recorder {
 
   /** @throws RingsideError trace_full, storage_full, session_ended, internal */
   append(event: NewTraceEvent): TraceEvent {
+    return this.#recording(() => this.#log.append(event));
+  }
+
+  /**
+   * Takes an event that is recorded with the next flush(), which must come before anything that follows from it
+   * leaves the process.
+   * @throws RingsideError as append does
+   */
+  stage(event: NewTraceEvent): TraceEvent {
+    return this.#recording(() => this.#log.stage(event));
+  }
+
+  /** Records what is staged. @throws RingsideError storage_full, internal */
+  flush(): void {
+    this.#recording(() => this.#log.flush());
+  }
+
+  #recording<T>(act: () => T): T {
     try {
-      const appended = this.#log.append(event);
+      const done = act();
       this.#failing = false;
-      return appended;
+      return done;
     } catch (cause) {
       const error = cause instanceof RingsideError ? cause : new RingsideError("internal", { cause });
       if (!this.#failing) queueMicrotask(() => this.#failed(error));
