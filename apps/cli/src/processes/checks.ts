@@ -11,8 +11,8 @@ export interface CheckOptions {
 /** Runs one of package.json's scripts. */
 export function runScript(name: string, options: CheckOptions): Promise<RunResult> {
   return runChild({
-    command: "npm",
-    args: ["run", "--silent", name],
+    command: process.execPath,
+    args: ["--run", name],
     cwd: options.repoRoot,
     env: options.env,
     timeoutMs: CHECK_TIMEOUT_MS,
