@@ -60,6 +60,9 @@ export const CONNECTIONS_MAX = 2_000;
 // The console
 export const CONSOLE_FIRST_BYTES = 64 * 1024;
 export const CONSOLE_LAST_BYTES = 192 * 1024;
+/** A serial line brings bytes one by one: they are gathered for this long, or until they are so many. */
+export const CONSOLE_GATHER_MS = 4;
+export const CONSOLE_GATHER_BYTES = 16 * 1024;
 export const CONSOLE_RECORD_BYTES_PER_SECOND = 128 * 1024;
 export const CONSOLE_RECORD_BURST_BYTES = 512 * 1024;
 /** Recorded console output of one machine, in bytes on disk: what is left belongs to gdb. */

@@ -11,6 +11,7 @@ import {
 import type { Recorder } from "../record/recorder.ts";
 import { ConsoleClient } from "./console-client.ts";
 import { ConsoleLog } from "./console-log.ts";
+import { Gatherer } from "./gatherer.ts";
 import { ConsoleRing } from "./ring.ts";
 
 export interface MachineConsoleOptions {
@@ -33,6 +34,7 @@ export class MachineConsole {
   readonly #options: MachineConsoleOptions;
   readonly #log: ConsoleLog;
   readonly #ring = new ConsoleRing();
+  readonly #gatherer = new Gatherer((bytes) => this.#output(bytes));
   readonly #clients = new Set<ConsoleClient>();
   #socket: Socket;
   #reconnects = 0;
@@ -65,11 +67,13 @@ export class MachineConsole {
   }
 
   endClients(error: RingsideError): void {
+    this.#gatherer.flush();
     for (const client of this.#clients) client.end(error);
   }
 
   /** Ends everything; all that is to be recorded is recorded when this returns. */
   finish(error: RingsideError): void {
+    this.#gatherer.flush();
     for (const client of this.#clients) {
       client.end(error);
       this.#left(client, error.code);
@@ -78,6 +82,7 @@ export class MachineConsole {
   }
 
   close(): void {
+    this.#gatherer.flush();
     this.#state = "closed";
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#log.flush();
@@ -86,7 +91,9 @@ export class MachineConsole {
 
   #connect(): Socket {
     const socket = createConnection(this.#options.socketPath);
-    socket.on("data", (bytes) => this.#output(bytes));
+    socket.on("data", (bytes) => {
+      if (this.#state === "open") this.#gatherer.push(bytes);
+    });
     socket.on("drain", () => this.#holdTyping("taken"));
     let nobodyListens = false;
     socket.on("error", (error: NodeJS.ErrnoException) => {
@@ -100,6 +107,7 @@ export class MachineConsole {
   /** QEMU listens as long as it lives. */
   #closed(nobodyListens: boolean): void {
     if (this.#state === "closed") return;
+    this.#gatherer.flush();
     this.#reconnects += 1;
     if (nobodyListens || this.#reconnects > CONSOLE_RECONNECTS_MAX) {
       this.#options.ended();
@@ -112,7 +120,6 @@ export class MachineConsole {
   }
 
   #output(bytes: Buffer): void {
-    if (this.#state === "closed") return;
     this.#reconnects = 0;
     this.#log.output(bytes);
     this.#ring.push(bytes);
