@@ -2,9 +2,9 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { fakeKitchen } from "../tests/fake-recipe.ts";
 import { buildImage } from "./build-image.ts";
 import { findImage, imagePath, loadImage } from "./load-image.ts";
+import { fakeKitchen } from "./testing/fake-recipe.ts";
 
 test("a built image loads, verifies, and is found by name and by digest", async () => {
   await using kitchen = await fakeKitchen();

@@ -2,10 +2,10 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageManifest } from "@ringside/shared";
 import { expect, test } from "vitest";
-import { fakeKitchen } from "../tests/fake-recipe.ts";
 import { buildImage } from "./build-image.ts";
 import { imageDigest } from "./digest.ts";
 import { loadImage } from "./load-image.ts";
+import { fakeKitchen } from "./testing/fake-recipe.ts";
 
 async function withManifest(change: (manifest: ImageManifest) => unknown, check: (folder: string) => Promise<void>) {
   await using kitchen = await fakeKitchen();

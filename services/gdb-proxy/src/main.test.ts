@@ -6,10 +6,10 @@ import { PROXY_PATHS } from "@ringside/shared";
 import { readTraceBytes, verifyTrace } from "@ringside/trace";
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import { TestCell } from "../testing/cell.ts";
-import { FakeMachine } from "../testing/fake-machine.ts";
-import { RspClient } from "../testing/rsp-client.ts";
-import { readEvents } from "../testing/trace-events.ts";
+import { TestCell } from "./testing/cell.ts";
+import { FakeMachine } from "./testing/fake-machine.ts";
+import { RspClient } from "./testing/rsp-client.ts";
+import { readEvents } from "./testing/trace-events.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 

@@ -8,9 +8,9 @@ import { tcpEntrySchema } from "@ringside/shared";
 import type { TraceEventOf } from "@ringside/trace";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { TestCell } from "../testing/cell.ts";
-import { TestMachineFolder } from "../testing/machine-folder.ts";
-import { readEvents } from "../testing/trace-events.ts";
+import { TestCell } from "./testing/cell.ts";
+import { TestMachineFolder } from "./testing/machine-folder.ts";
+import { readEvents } from "./testing/trace-events.ts";
 
 const run = promisify(execFile);
 const GDB_TIMEOUT_MS = 60_000;

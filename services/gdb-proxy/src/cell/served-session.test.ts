@@ -7,10 +7,10 @@ import { readTraceBytes, verifyTrace } from "@ringside/trace";
 import { Queue } from "bullmq";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { TestCell } from "../../testing/cell.ts";
-import { FakeMachine } from "../../testing/fake-machine.ts";
-import { RspClient } from "../../testing/rsp-client.ts";
-import { readEvents } from "../../testing/trace-events.ts";
+import { TestCell } from "../testing/cell.ts";
+import { FakeMachine } from "../testing/fake-machine.ts";
+import { RspClient } from "../testing/rsp-client.ts";
+import { readEvents } from "../testing/trace-events.ts";
 
 let cell: TestCell;
 

@@ -20,9 +20,9 @@ import {
 import { generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { CELL, TestCell } from "../../testing/cell.ts";
-import { FakeMachine } from "../../testing/fake-machine.ts";
-import { RspClient } from "../../testing/rsp-client.ts";
+import { CELL, TestCell } from "../testing/cell.ts";
+import { FakeMachine } from "../testing/fake-machine.ts";
+import { RspClient } from "../testing/rsp-client.ts";
 
 let cell: TestCell;
 let machine: FakeMachine;

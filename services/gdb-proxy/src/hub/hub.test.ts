@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attached, Bench } from "../../testing/hub-bench.ts";
+import { attached, Bench } from "../testing/hub-bench.ts";
 
 describe("the Hub", () => {
   it("stops the machine when a gdb attaches, and records the stop before the first packet", () => {

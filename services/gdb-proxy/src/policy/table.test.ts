@@ -1,10 +1,10 @@
 import { bytesOfHex, hexOfBytes } from "@ringside/rsp";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { registersHex, TARGET_XML } from "../../testing/stub-model.ts";
 import type { Conversation } from "../hub/conversation.ts";
 import { BreakpointLedger } from "../hub/ledger.ts";
 import { BREAKPOINTS_MAX } from "../limits.ts";
+import { registersHex, TARGET_XML } from "../testing/stub-model.ts";
 import type { PolicyView } from "./decision.ts";
 import { OFFER } from "./handshake.ts";
 import { decide, POLICY } from "./table.ts";

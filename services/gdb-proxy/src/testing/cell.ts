@@ -15,8 +15,8 @@ import {
 import { type CryptoKey, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { pino } from "pino";
 import { WebSocket } from "ws";
-import { configSchema } from "../src/config.ts";
-import { GdbProxy } from "../src/proxy.ts";
+import { configSchema } from "../config.ts";
+import { GdbProxy } from "../proxy.ts";
 
 export const CELL = "cell-1";
 

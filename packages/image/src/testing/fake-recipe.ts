@@ -2,9 +2,9 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BuildImageOptions } from "../src/build-image.ts";
-import type { ImageRecipe } from "../src/image-recipe.ts";
-import type { Progress } from "../src/recipe-process.ts";
+import type { BuildImageOptions } from "../build-image.ts";
+import type { ImageRecipe } from "../image-recipe.ts";
+import type { Progress } from "../recipe-process.ts";
 
 const ARGUMENTS = `#!/usr/bin/env bash
 set -eu

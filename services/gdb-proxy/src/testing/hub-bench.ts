@@ -1,5 +1,5 @@
 import type { NewTraceEvent } from "@ringside/trace";
-import { Hub } from "../src/hub/hub.ts";
+import { Hub } from "../hub/hub.ts";
 import { StubModel } from "./stub-model.ts";
 
 /** A Hub between a model of the stub and a gdb that the test plays. */

@@ -1,2 +1,0 @@
-export { type Config, configSchema } from "./config.ts";
-export { GdbProxy } from "./proxy.ts";
