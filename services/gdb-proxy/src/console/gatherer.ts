@@ -26,7 +26,8 @@ export class Gatherer {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#bytes === 0) return;
-    const gathered = Buffer.concat(this.#pieces);
+    const [first] = this.#pieces;
+    const gathered = first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#bytes = 0;
     this.#take(gathered);
