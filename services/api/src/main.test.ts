@@ -71,7 +71,7 @@ describe("the process", () => {
     const me = (await (await fetch(`${url}/v1/me`, { headers })).json()) as { user: { siteRole: string } };
     expect(me.user.siteRole).toBe("admin");
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const exit = once(child, "exit");
+    const exit = once(child, "close");
     child.kill("SIGTERM");
     expect(await exit).toEqual([0, null]);
     expect(lines.at(-1)?.msg).toBe("stopped");
@@ -82,14 +82,14 @@ describe("the process", () => {
     const { child, ready } = start();
     const response = await fetch(`${await ready}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
     expect(response.status).toBe(200);
-    const exit = once(child, "exit");
+    const exit = once(child, "close");
     child.kill("SIGTERM");
     expect(await exit).toEqual([0, null]);
   });
 
   it("does not start with a wrong environment, and says what is wrong", async () => {
     const { child, lines } = start({ RINGSIDE_API_PORT: "many" });
-    expect(await once(child, "exit")).toEqual([1, null]);
+    expect(await once(child, "close")).toEqual([1, null]);
     expect(lines.at(-1)?.err?.message).toContain("RINGSIDE_API_PORT");
   });
 
@@ -98,7 +98,7 @@ describe("the process", () => {
     const url = await ready;
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
-    const exit = once(child, "exit");
+    const exit = once(child, "close");
     child.kill("SIGTERM");
     expect(await exit).toEqual([0, null]);
   });
