@@ -11,7 +11,8 @@ COPY apps ./apps
 COPY prisma ./prisma
 COPY prisma.config.ts ringside ./
 COPY course ./course
-RUN npm ci && npm run generate
+# The launcher brings the packages and the database client in, as anywhere else.
+RUN ./ringside --help >/dev/null
 ENV RINGSIDE_CACHE=/var/cache/ringside RINGSIDE_DATA_DIR=/var/lib/ringside
 
 # The control plane: REST, grading, tickets.

@@ -86,9 +86,10 @@ describe("the process", () => {
       expect(await verifyTrace(readTraceBytes(cell.traceDirectory(machine.session)))).toMatchObject({
         status: "intact",
       });
+      const exit = once(second.child, "exit");
       second.child.kill("SIGTERM");
       expect((await again.closed).code).toBe(1012);
-      expect((await once(second.child, "exit"))[0]).toBe(0);
+      expect((await exit)[0]).toBe(0);
       await vi.waitFor(() => expect(machine.stub.running).toBe(true));
     },
   );
