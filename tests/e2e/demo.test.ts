@@ -1,11 +1,14 @@
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { connectRedis } from "@ringside/redis";
 import { submissionSchema } from "@ringside/shared";
-import { expect, it } from "vitest";
+import { Client } from "pg";
+import { expect, inject, it } from "vitest";
 import { z } from "zod";
-import { ringside } from "../support/command.ts";
+import { ringside, startRingside } from "../support/command.ts";
 import { processesNaming } from "../support/processes.ts";
+import { until } from "../support/test-box.ts";
 
 const demoSchema = z.object({
   students: z.array(
@@ -49,5 +52,29 @@ it("stops a class of three in the kernel's listen, grades them, and leaves nothi
     expect(await readdir(place)).toEqual([]);
   } finally {
     await rm(place, { recursive: true, force: true });
+  }
+});
+
+it("uses the PostgreSQL and Redis that the environment names, and leaves them as they were", async () => {
+  const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")];
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  const redis = connectRedis(redisUrl, "worker", () => undefined);
+  const databases = async () => (await client.query("SELECT datname FROM pg_database ORDER BY 1")).rows;
+  const keys = async () => (await redis.keys("*")).toSorted();
+  try {
+    const before = { databases: await databases(), keys: await keys() };
+    const env = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    const running = startRingside(["--json", "demo"], env);
+    await until("the demo's own database", async () =>
+      (await databases()).length > before.databases.length ? true : undefined,
+    );
+    await until("the demo's own keys", async () => ((await keys()).length > before.keys.length ? true : undefined));
+    const { code, stderr } = await running.finished;
+    expect(code, stderr).toBe(0);
+    expect({ databases: await databases(), keys: await keys() }).toEqual(before);
+  } finally {
+    redis.disconnect();
+    await client.end();
   }
 });

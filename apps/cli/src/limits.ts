@@ -105,3 +105,8 @@ export const CONSOLE_LINGER_MS = 1_000;
 export const SOURCES_TIMEOUT_MS = 60_000;
 /** A child that is asked to end because of Ctrl-C gets SIGKILL after this. */
 export const ABORT_GRACE_MS = 5_000;
+
+/** Stores that others run: an answer to a single command. */
+export const STORE_ANSWER_MS = 10_000;
+/** Keys looked at in one step when those of a box are removed. */
+export const STORE_SCAN_KEYS_MAX = 500;

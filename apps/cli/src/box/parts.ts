@@ -30,6 +30,8 @@ export interface BoxOptions {
   /** Of a PostgreSQL and Redis that are there already; undefined: the box runs its own. */
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
+  /** Before all keys in Redis; undefined for the default. */
+  readonly prefix?: string | undefined;
   readonly adminToken: string;
   /** PATH, HOME and the like for the services. */
   readonly baseEnv: Readonly<Record<string, string>>;
@@ -95,6 +97,7 @@ export function addressesOf(options: Pick<BoxOptions, "host" | "port" | "proxyPo
 function sharedEnv(options: BoxOptions): Record<string, string> {
   return {
     REDIS_URL: options.redisUrl ?? `unix://${join(options.folder.redis, "redis.sock")}`,
+    ...(options.prefix !== undefined && { RINGSIDE_PREFIX: options.prefix }),
     RINGSIDE_DATA_DIR: options.folder.services,
     RINGSIDE_CACHE: options.cacheDir,
   };

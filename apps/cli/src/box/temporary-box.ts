@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { childEnvironment } from "../environment.ts";
 import { CliError } from "../exit-codes.ts";
 import { cacheFolder } from "../setup/image.ts";
+import { borrowStores } from "./borrowed-stores.ts";
 import { type Box, startBox } from "./box.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
 import { freePort } from "./free-port.ts";
@@ -28,13 +29,16 @@ const HOST = "127.0.0.1";
 
 /** A box on free ports of loopback, in a folder that goes with it. */
 export async function startTemporaryBox(context: Context, options: TemporaryBoxOptions): Promise<TemporaryBox> {
+  await using stack = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), "rs-box-"));
-  try {
-    // PostgreSQL's and the machines' users must reach their own folders in it.
-    if (context.isRoot) await chmod(root, 0o711);
-    const folder = dataFolderAt(root);
-    const [port = 0, proxyPort = 0, runnerPort = 0] = await threeFreePorts();
-    const box = await startBox({
+  stack.defer(() => rm(root, { recursive: true, force: true }));
+  // PostgreSQL's and the machines' users must reach their own folders in it.
+  if (context.isRoot) await chmod(root, 0o711);
+  const folder = dataFolderAt(root);
+  const stores = stack.use(await borrowStores(context.environment));
+  const [port = 0, proxyPort = 0, runnerPort = 0] = await threeFreePorts();
+  const box = stack.use(
+    await startBox({
       repoRoot: context.repoRoot,
       folder,
       cacheDir: cacheFolder(context),
@@ -49,22 +53,17 @@ export async function startTemporaryBox(context: Context, options: TemporaryBoxO
       slots: options.slots,
       warmImages: options.warmImages,
       cell: "demo",
-      databaseUrl: undefined,
-      redisUrl: undefined,
+      databaseUrl: stores.databaseUrl,
+      redisUrl: stores.redisUrl,
+      prefix: stores.prefix,
       baseEnv: childEnvironment(context.environment),
       isRoot: context.isRoot,
       signal: options.signal,
       onEvent: options.onEvent,
-    });
-    const close = async () => {
-      await box[Symbol.asyncDispose]();
-      await rm(root, { recursive: true, force: true });
-    };
-    return { box, folder, [Symbol.asyncDispose]: close };
-  } catch (cause) {
-    await rm(root, { recursive: true, force: true });
-    throw cause;
-  }
+    }),
+  );
+  const all = stack.move();
+  return { box, folder, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 async function threeFreePorts(): Promise<number[]> {
