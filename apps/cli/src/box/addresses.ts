@@ -39,7 +39,8 @@ export function boxAddresses(
   };
 }
 
-function firstAddress(): string | undefined {
+/** This machine's first IPv4 address that others can reach. */
+export function firstAddress(): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.find((address) => !address.internal && address.family === "IPv4")?.address;
 }

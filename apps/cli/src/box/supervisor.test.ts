@@ -66,7 +66,7 @@ test("a part that dies again and again makes the supervisor give up, with its na
     restartsMax: 3,
   });
   await supervisor.start(signal);
-  expect((await supervisor.gaveUp).message).toContain("weak died");
+  expect((await supervisor.untilEnd(new AbortController().signal))?.message).toContain("weak died");
   expect(events.filter((event) => event.part === "weak" && event.what === "restart")).toHaveLength(3);
   expect(events.find((event) => event.what === "ended")?.detail).toBe("exit code 3");
 });
@@ -107,4 +107,9 @@ test("ending while a part waits for its restart leaves nothing running", async (
   await supervisor.stop();
   expect(children).toHaveLength(1);
   expect(supervisor.report()[0]?.state).toBe("stopped");
+});
+
+test("waiting for the end is over at once where the end was asked for before", async () => {
+  await using supervisor = new Supervisor({ parts: [], onEvent: () => undefined });
+  expect(await supervisor.untilEnd(AbortSignal.abort())).toBeUndefined();
 });

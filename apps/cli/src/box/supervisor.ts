@@ -161,9 +161,15 @@ export class Supervisor implements AsyncDisposable {
     this.#parts = options.parts.map((part) => new SupervisedPart(part, options, this.#gaveUp.resolve));
   }
 
-  /** Resolves with the reason when a part died too often. */
-  get gaveUp(): Promise<Error> {
-    return this.#gaveUp.promise;
+  /** Waits until the signal comes; or, with the reason, until a part has died too often. */
+  async untilEnd(signal: AbortSignal): Promise<Error | undefined> {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
+    const onAbort = () => ask(undefined);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    const gaveUp = await Promise.race([asked, this.#gaveUp.promise]);
+    signal.removeEventListener("abort", onAbort);
+    return gaveUp;
   }
 
   /**

@@ -1,6 +1,7 @@
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { firstAddress } from "../box/addresses.ts";
 import { type Part, Supervisor } from "../box/supervisor.ts";
 import { type Context, note } from "../context.ts";
 import { RUNNER_STOP_MS, SERVICE_STOP_MS } from "../limits.ts";
@@ -40,10 +41,7 @@ async function cell(context: Context): Promise<void> {
   });
   await supervisor.start(context.signal);
   context.onHurry(() => supervisor.hurry());
-  const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
-  if (context.signal.aborted) ask(undefined);
-  context.signal.addEventListener("abort", () => ask(undefined), { once: true });
-  const gaveUp = await Promise.race([asked, supervisor.gaveUp]);
+  const gaveUp = await supervisor.untilEnd(context.signal);
   if (gaveUp) throw gaveUp;
 }
 
@@ -54,9 +52,7 @@ export function cellDefaults(inherited: Readonly<Record<string, string>>): Recor
     .replaceAll(/[^a-z0-9-]/g, "-")
     .replaceAll(/^-+|-+$/g, "")
     .slice(0, 40);
-  const address = Object.values(networkInterfaces())
-    .flat()
-    .find((one) => one?.family === "IPv4" && !one.internal)?.address;
+  const address = firstAddress();
   const { RINGSIDE_PROXY_HOST: host, RINGSIDE_PROXY_PORT: port } = inherited;
   // Listening everywhere says nothing about where others find us.
   const everywhere = host === "0.0.0.0" && address !== undefined && port !== undefined;

@@ -122,10 +122,7 @@ function announce(context: Context, box: Box, folder: DataFolder, people: People
 }
 
 async function untilEnd(context: Context, box: Box): Promise<void> {
-  const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
-  context.signal.addEventListener("abort", () => ask(undefined), { once: true });
-  if (context.signal.aborted) ask(undefined);
-  const gaveUp = await Promise.race([asked, box.supervisor.gaveUp]);
+  const gaveUp = await box.supervisor.untilEnd(context.signal);
   context.onHurry(() => box.supervisor.hurry());
   note(context, gaveUp ? `${gaveUp.message}\nending everything` : "ending everything; Ctrl-C again hurries");
   await box.supervisor.stop();

@@ -109,9 +109,7 @@ async function stayUp(context: Context, { box, folder }: TemporaryBox, students:
   note(context, `\nThe box stays up at ${box.url} until Ctrl-C. Logs: ${folder.logs}`);
   note(context, `administrator: ${box.adminToken}`);
   for (const student of students) note(context, `${student.name} (course ${DEMO_COURSE}): ${student.token}`);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  context.signal.addEventListener("abort", () => resolve(), { once: true });
-  const gaveUp = await Promise.race([promise, box.supervisor.gaveUp]);
+  const gaveUp = await box.supervisor.untilEnd(context.signal);
   if (gaveUp) throw gaveUp;
 }
 
