@@ -24,21 +24,26 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Runs `step` again and again with a pause between, until the signal comes. A step that fails is told to
- * `onError` and tried again at its next turn.
+ * Runs `step` again and again with a pause between, until it is disposed of, which waits for the step under way.
+ * A step that fails is told to `onError` and tried again at its next turn.
  */
-export async function repeat(
-  everyMs: number,
-  signal: AbortSignal,
-  step: () => Promise<void>,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await step();
-    } catch (error) {
-      onError(error);
+export function repeat(everyMs: number, step: () => Promise<void>, onError: (error: unknown) => void): AsyncDisposable {
+  const stop = new AbortController();
+  const run = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await step();
+      } catch (error) {
+        onError(error);
+      }
+      await pause(everyMs, stop.signal);
     }
-    await pause(everyMs, signal);
-  }
+  };
+  const running = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
 }

@@ -20,17 +20,15 @@ const VERSION = 1;
 export class GradeReconciler implements AsyncDisposable {
   readonly #options: GradeReconcilerOptions;
   readonly #triedAgain = new Set<string>();
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
+  readonly #passes: AsyncDisposable;
 
   constructor(options: GradeReconcilerOptions) {
     this.#options = options;
-    this.#loop = repeat(RECONCILE_MS, this.#stop.signal, () => this.#pass(), options.onError);
+    this.#passes = repeat(RECONCILE_MS, () => this.#pass(), options.onError);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
+    await this.#passes[Symbol.asyncDispose]();
   }
 
   async #pass(): Promise<void> {

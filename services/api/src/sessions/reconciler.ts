@@ -49,17 +49,15 @@ export class Reconciler implements AsyncDisposable {
   readonly #options: ReconcilerOptions;
   readonly #leases = new AbsenceClock(LEASE_GRACE_MS, LEASE_TTL_MS);
   readonly #jobs = new AbsenceClock(SILENT_JOB_GRACE_MS, 0);
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
+  readonly #passes: AsyncDisposable;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#loop = repeat(RECONCILE_MS, this.#stop.signal, () => this.#pass(), options.onError);
+    this.#passes = repeat(RECONCILE_MS, () => this.#pass(), options.onError);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
+    await this.#passes[Symbol.asyncDispose]();
   }
 
   async #pass(): Promise<void> {
