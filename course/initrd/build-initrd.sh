@@ -9,7 +9,7 @@ set -euo pipefail
 export LC_ALL=C
 
 readonly SOURCE_NAME=/usr/src/ringside-initrd
-readonly PROGRAM_SOURCES=(menuos.c banner.c channel.c clock.c commands.c foreground.c lines.c network.c parameters.c startup.c)
+readonly PROGRAM_SOURCES=(menuos.c banner.c clock.c commands.c foreground.c lines.c network.c page.c parameters.c startup.c)
 # -O1 with frame pointers: a student can follow the program line by line into the kernel.
 readonly PROGRAM_FLAGS=(-std=gnu11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fno-inline -fno-pie -no-pie -static)
 

@@ -44,9 +44,9 @@ const char *parameters_apply(struct parameters *parameters, const char *text);
 void parameters_export(const struct parameters *parameters);
 void parameters_import(struct parameters *parameters);
 
-/* channel.c */
-int channel_open(void);
-bool channel_read(int fd, struct parameters *parameters);
+/* page.c */
+void page_open(void);
+void page_read(struct parameters *parameters);
 
 /* startup.c */
 void startup_as_init(void);

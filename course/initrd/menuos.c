@@ -1,6 +1,6 @@
 /* MenuOS: the program students meet. As /init it is process 1; as /bin/menu32 it is the same
- * source for i386. One poll waits for the console, the parameters channel and ended children,
- * so that a machine at its prompt sleeps. */
+ * source for i386. One poll waits for the console and ended children, so that a machine at its
+ * prompt sleeps. */
 #include "menu.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum source { CONSOLE, CHANNEL, CHILDREN, SOURCES };
+enum source { CONSOLE, CHILDREN, SOURCES };
 enum mode { AT_PROMPT, IN_PROGRAM, INPUT_ENDED };
 
 static struct parameters parameters = PARAMETERS_DEFAULT;
@@ -24,6 +24,7 @@ static void prompt(void)
 
 static void run(enum line_state state)
 {
+	page_read(&parameters);
 	/* No command is that long. */
 	enum outcome outcome = command_run(state == LINE_TOO_LONG ? "?" : command.bytes, &parameters);
 
@@ -98,13 +99,12 @@ int main(void)
 {
 	struct pollfd sources[SOURCES] = {
 		[CONSOLE] = { .events = POLLIN },
-		[CHANNEL] = { .fd = -1, .events = POLLIN },
 		[CHILDREN] = { .events = POLLIN },
 	};
 
 	if (getpid() == 1) {
 		startup_as_init();
-		sources[CHANNEL].fd = out_of_the_way(channel_open());
+		page_open();
 	}
 	parameters_import(&parameters);
 	sources[CHILDREN].fd = children_open();
@@ -117,8 +117,6 @@ int main(void)
 		sources[CONSOLE].fd = mode == AT_PROMPT ? STDIN_FILENO : -1;
 		if (poll(sources, SOURCES, -1) < 0)
 			continue;
-		if (sources[CHANNEL].revents && !channel_read(sources[CHANNEL].fd, &parameters))
-			sources[CHANNEL].fd = -1;
 		if (sources[CHILDREN].revents)
 			reap(sources[CHILDREN].fd);
 		if (sources[CONSOLE].revents)

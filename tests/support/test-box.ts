@@ -4,6 +4,7 @@ import type { Session, Submission } from "@ringside/shared";
 import { type VerifyResult, verifyTrace } from "@ringside/trace";
 import { machinePids, type Place, preparePlace, readySession } from "../../apps/cli/src/bench/place.ts";
 import { StubClient } from "../../apps/cli/src/bench/stub-client.ts";
+import type { PoolOptions } from "../../apps/cli/src/box/parts.ts";
 import type { PartEvent } from "../../apps/cli/src/box/supervisor.ts";
 import { startTemporaryBox, type TemporaryBox } from "../../apps/cli/src/box/temporary-box.ts";
 import type { Context } from "../../apps/cli/src/context.ts";
@@ -42,14 +43,15 @@ export function testContext(signal: AbortSignal): Context {
   };
 }
 
-/** Starts a box with `students` students of one course. */
-export async function startTestBox(students: number): Promise<TestBox> {
+/** Starts a box with `students` students of one course; without `pool`, the runner's own defaults. */
+export async function startTestBox(students: number, options: { pool?: PoolOptions } = {}): Promise<TestBox> {
   const ending = new AbortController();
   const context = testContext(ending.signal);
   const image = await courseImage(context);
   const events: PartEvent[] = [];
   const temporary = await startTemporaryBox(context, {
     slots: 8,
+    pool: options.pool,
     warmImages: [image.manifest.name],
     signal: ending.signal,
     onEvent: (event) => events.push(event),

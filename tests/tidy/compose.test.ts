@@ -45,6 +45,15 @@ describe("docker-compose.yml", () => {
     }
   });
 
+  it("keeps what the Dockerfile calls data and cache on volumes", () => {
+    const folders = [...dockerfile.matchAll(/RINGSIDE_(?:CACHE|DATA_DIR)=(\S+)/g)].map((match) => match[1] ?? "");
+    expect(folders.length).toBe(2);
+    for (const name of ["api", "cell"] as const) {
+      const mounted = (compose.services[name]?.volumes ?? []).map((volume) => volume.split(":")[1]);
+      expect(mounted, name).toEqual(expect.arrayContaining(folders));
+    }
+  });
+
   it("sets only variables that the service it starts reads", () => {
     const read = (files: readonly string[]) =>
       files.map((file) => readFileSync(path.join(root, file), "utf8")).join("\n");

@@ -58,7 +58,8 @@ describe("the house", () => {
   });
 
   it("gives every bound in a limits file a unit", () => {
-    const unit = /(_BYTES|_MS|_SECONDS|_MINUTES|_COUNT|_CHARS|_LINES|_ROWS|_MIB|_KIB|_DEPTH|_PER_SECOND|_MAX|_MIN)/;
+    const unit =
+      /(_BYTES|_MS|_SECONDS|_MINUTES|_COUNT|_CHARS|_LINES|_ROWS|_MIB|_KIB|_DEPTH|_PER_SECOND|_PERCENT|_DAYS|_MAX|_MIN)/;
     const nameless = files
       .filter((file) => /\/limits\.ts$/.test(file))
       .flatMap((file) =>

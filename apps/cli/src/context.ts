@@ -7,7 +7,7 @@ export interface Context {
   /** All of our own environment, for a service that takes its settings from there. */
   readonly inherited: Readonly<Record<string, string>>;
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Aborts at Ctrl-C and at SIGTERM. */
   readonly signal: AbortSignal;

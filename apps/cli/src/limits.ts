@@ -28,6 +28,10 @@ export const PROGRESS_LINE_MS = 4_000;
 export const API_TIMEOUT_MS = 15_000;
 /** How long one request asks the server to wait for a change. */
 export const API_WAIT_MS = 20_000;
+/** The same where somebody watches their place in the queue. */
+export const QUEUE_LOOK_MS = 3_000;
+/** On top of API_TIMEOUT_MS: a cell saves a machine, or wakes one, while the request waits; the api gives it 45 s. */
+export const MACHINE_WAIT_MS = 45_000;
 export const API_BODY_BYTES_MAX = 32 * 1024 * 1024;
 /** A debug file is about 100 MB. */
 export const DOWNLOAD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -52,8 +56,8 @@ export const RESTARTS_WINDOW_MS = 300_000;
 export const LOG_BYTES_MAX = 10 * 1024 * 1024;
 export const LOG_FILES_MAX = 3;
 
-/** Bytes of `<data>/run/m/<session>.<epoch>/console.sock` after the data folder, with a 10-digit epoch. */
-export const RUN_SOCKET_SUFFIX_BYTES = 55;
+/** Bytes of the longest socket's path after the data folder: `/run/t/template-<uuid>/console.sock`. */
+export const RUN_SOCKET_SUFFIX_BYTES = 65;
 export const LOCK_MS = 5_000;
 
 export const APT_TIMEOUT_MS = 1_800_000;
@@ -68,7 +72,8 @@ export const BRIDGE_STALL_MS = 30_000;
 export const BRIDGE_CLOSE_MS = 2_000;
 /** Largest WebSocket message taken from the server. */
 export const FRAME_BYTES_MAX = 4 * 1024 * 1024;
-export const WS_OPEN_MS = 15_000;
+/** The cell holds a client for up to 30 s while its machine is woken. */
+export const WS_OPEN_MS = 45_000;
 /** A ping goes out this often; a connection without any answer for twice as long is dead. */
 export const WS_PING_MS = 15_000;
 export const REFUSAL_BODY_BYTES_MAX = 65_536;
@@ -81,12 +86,18 @@ export const CONNECT_CLIENTS_MAX = 8;
 /** Console output kept while a script waits for a text in it. */
 export const CONSOLE_KEPT_CHARS = 262_144;
 
+/** How often `ringside top` looks. */
+export const TOP_LOOK_MS = 1_000;
+
 export const GRADE_WAIT_MS = 120_000;
 export const ROSTER_BYTES_MAX = 1024 * 1024;
 
 /** Kernel source and build take about 4 GiB. */
 export const DISK_BYTES_MIN = 6 * 1024 ** 3;
 export const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
+
+/** Templates that `ringside doctor` looks at. */
+export const TEMPLATES_LOOKED_AT_MAX = 64;
 
 export const CHECK_TIMEOUT_MS = 600_000;
 export const TESTS_TIMEOUT_MS = 3_600_000;
@@ -110,3 +121,25 @@ export const ABORT_GRACE_MS = 5_000;
 export const STORE_ANSWER_MS = 10_000;
 /** Keys looked at in one step when those of a box are removed. */
 export const STORE_SCAN_KEYS_MAX = 500;
+
+/** Running recordings again. The stub of a stopped machine answers at once; taking a snapshot when somebody attaches takes some 100 ms. */
+export const REPLAY_STUB_MS = 15_000;
+/** Packets of the stub that may wait to be looked at. */
+export const REPLAY_STUB_PACKETS_MAX = 64;
+/** Damaged packets of the stub, or of gdb, after which the connection is given up. */
+export const REPLAY_DAMAGED_PACKETS_MAX = 8;
+/** Packets of gdb that may wait: it sends the next one when it has the answer. */
+export const REPLAY_GDB_PACKETS_MAX = 16;
+/** Bytes that gdb leaves unread before it is given up. */
+export const REPLAY_GDB_UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+/** Places of which a snapshot is kept, some 25 MB each; going backwards past a write without one is refused. */
+export const REPLAY_SNAPSHOTS_MAX = 32;
+/** Parts of the way to an event, with a snapshot between each: whoever goes back runs again no more than one of them. */
+export const REPLAY_WAYPOINTS_COUNT = 6;
+/** One run, from the recording's start to its end or to an event. */
+export const REPLAY_RUN_MS = 1_800_000;
+/** Templates of recorded machines that are kept here, some 25 MB each. */
+export const REPLAY_TEMPLATES_MAX = 8;
+/** Replays run as users above all those that a cell gives to its machines. */
+export const REPLAY_USER_ID_MIN = 55_000;
+export const REPLAY_USER_IDS_COUNT = 1_000;

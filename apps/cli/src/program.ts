@@ -1,22 +1,28 @@
 import { Command } from "commander";
 import { addBench } from "./commands/bench.ts";
 import { addCell } from "./commands/cell.ts";
+import { addCheckpoint } from "./commands/checkpoint.ts";
 import { addConnect } from "./commands/connect.ts";
 import { addConsole } from "./commands/console.ts";
 import { addCourse } from "./commands/course.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addFork } from "./commands/fork.ts";
 import { addGdb } from "./commands/gdb.ts";
 import { addGrade } from "./commands/grade.ts";
 import { addImage } from "./commands/image.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addLabs } from "./commands/labs.ts";
 import { addLogin } from "./commands/login.ts";
+import { addMachine } from "./commands/machine.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addStart } from "./commands/start.ts";
 import { addTest } from "./commands/test.ts";
+import { addTop } from "./commands/top.ts";
 import { addTrace } from "./commands/trace.ts";
 import { addUp } from "./commands/up.ts";
+import { addVerify } from "./commands/verify.ts";
 import type { Context } from "./context.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
 
@@ -45,7 +51,8 @@ export function createProgram(context: Omit<Context, "json">): Command {
     .addHelpText("after", () => `${EXAMPLES}\n\nExit codes:\n${exitCodesHelp()}`);
   const groups: readonly [string, readonly ((program: Command, context: Context) => void)[]][] = [
     ["Students:", [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addConsole, addGrade]],
-    ["Instructors:", [addCourse, addTrace]],
+    ["Machines:", [addMachine, addCheckpoint, addFork]],
+    ["Instructors:", [addCourse, addTrace, addVerify, addReplay, addTop]],
     ["Operators:", [addUp, addCell, addKeys, addDemo, addDoctor, addImage, addTest, addBench]],
   ];
   for (const [heading, adds] of groups) {

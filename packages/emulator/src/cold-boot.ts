@@ -5,7 +5,7 @@ import { waitForPrompt } from "./console-prompt.ts";
 import { BOOT_TIMEOUT_MS } from "./limits.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { type BootImage, bringBootFiles, type MachinePlace, sealPlace } from "./machine-place.ts";
-import { handOver } from "./parameters-channel.ts";
+import { commandLineWith } from "./parameters-page.ts";
 
 export interface ColdBootOptions {
   /** A prepared, empty place: see preparePlace. */
@@ -18,13 +18,14 @@ export interface ColdBootOptions {
 }
 
 /**
- * Boots a machine from its kernel, without a template, and hands it its parameters: the slow way.
+ * Boots a machine from its kernel, without a template, its parameters in the command line: the slow way.
  * It is running when this returns; what it wrote to the console until then is its `consoleStart`.
  * @throws RingsideError `timeout`, `machine_gone`, `machine_unresponsive`
  */
 export async function coldBoot(options: ColdBootOptions): Promise<Machine> {
   const { place, arch, memoryMib, image, parameters } = options;
-  const boot = await bringBootFiles(place, image);
+  const commandLine = commandLineWith(image.commandLine, parameters);
+  const boot = await bringBootFiles(place, { ...image, commandLine });
   const qemu = { ...place, arch, memoryMib, mode: { kind: "cold" as const, boot }, files: [] };
   return startMachine(qemu, options.signal, async (machine, signal) => {
     machine.enter("booting");
@@ -33,7 +34,6 @@ export async function coldBoot(options: ColdBootOptions): Promise<Machine> {
     const console = join(place.folder, CONSOLE_SOCKET);
     machine.consoleStart = await waitForPrompt(console, image.prompt, { timeoutMs: BOOT_TIMEOUT_MS, signal });
     machine.enter("running");
-    await handOver(machine.process.parameters, parameters, async () => undefined, signal);
     await Promise.all(["kernel", "initrd"].map((name) => rm(join(place.folder, name))));
   });
 }

@@ -46,7 +46,7 @@ export async function testJail(place: MachinePlace, arch: Arch, signal?: AbortSi
     signal?.throwIfAborted();
     const why = cause instanceof Error ? cause.message : String(cause);
     const hint =
-      "Needed: bubblewrap, prlimit and QEMU (Debian: apt install bubblewrap qemu-system-x86), user namespaces, " +
+      "Needed: bubblewrap, QEMU and gcc (Debian: apt install bubblewrap qemu-system-x86 gcc libc6-dev), user namespaces, " +
       `and a run directory that user ${userId ?? "we run as"} can reach, so not below a private home`;
     throw new RingsideError("internal", { message: `Machines cannot be confined: ${why}. ${hint}`, cause });
   } finally {

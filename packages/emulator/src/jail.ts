@@ -27,19 +27,21 @@ export interface JailOptions {
   readonly arch: Arch;
   /** The machine's private folder on the host. */
   readonly folder: string;
+  /** Runs in QEMU's place: only for tests of what a QEMU that was taken over could do. */
+  readonly program?: string | undefined;
   /** Inherited descriptor to which bubblewrap writes the inner process's id. */
   readonly infoFd: number;
 }
 
 /** bubblewrap's command line, up to and including `--`. */
 export function jailArguments(options: JailOptions): readonly string[] {
-  const program = qemuBinary(options.arch);
+  const inside = qemuBinary(options.arch);
   return [
     ...["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--as-pid-1"],
     ...["--info-fd", String(options.infoFd), "--hostname", "machine"],
     ...READ_ONLY.flatMap((path) => ["--ro-bind-try", path, path]),
     ...LINKS.flatMap(([to, at]) => ["--symlink", to, at]),
-    ...["--ro-bind", program, program],
+    ...["--ro-bind", options.program ?? inside, inside],
     ...["--proc", "/proc", "--dev", "/dev"],
     ...["--bind", options.folder, JAIL_FOLDER, "--chdir", JAIL_FOLDER],
     // Both are made of memory: a QEMU that was taken over shall not fill the host's with files.
@@ -50,14 +52,13 @@ export function jailArguments(options: JailOptions): readonly string[] {
 
 export interface LimitOptions {
   readonly memoryMib: number;
-  /** A booting machine with a memory file writes that much; a clone writes nothing. */
-  readonly writesMemoryFile: boolean;
+  /** The largest file that it has to write: a booting template's memory, a recording. Others write none. */
+  readonly writesBytes: number;
 }
 
-/** The arguments of `prlimit`, which starts the jail, up to and including `--`. */
+/** The machine guard's limits, in its order: open files, bytes of address space, bytes of a file. */
 export function limitArguments(options: LimitOptions): readonly string[] {
   const mib = 1024 * 1024;
   const addressSpace = (JAIL_ADDRESS_SPACE_BASE_MIB + 2 * options.memoryMib) * mib;
-  const file = JAIL_FILE_BYTES_BASE + (options.writesMemoryFile ? options.memoryMib * mib : 0);
-  return [...[`--nofile=${JAIL_OPEN_FILES_MAX}`, "--core=0", `--as=${addressSpace}`, `--fsize=${file}`], "--"];
+  return [JAIL_OPEN_FILES_MAX, addressSpace, JAIL_FILE_BYTES_BASE + options.writesBytes].map(String);
 }

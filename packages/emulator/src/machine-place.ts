@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
 import { chmod, chown, copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { CONSOLE_SOCKET, RingsideError, SOCKET_PATH_BYTES_MAX } from "@ringside/shared";
+import { CONSOLE_PIPES, CONSOLE_SOCKET, RingsideError, SOCKET_PATH_BYTES_MAX } from "@ringside/shared";
 import type { Confinement } from "./jail.ts";
+import type { MachineGroup } from "./machine-group.ts";
 import type { BootFiles } from "./qemu-args.ts";
-import { folderInside } from "./qemu-process.ts";
+import { folderInside, runTool } from "./qemu-process.ts";
 
 /** Where a machine lives on the host: a folder of its own, and how QEMU is confined to it. */
 export interface MachinePlace {
@@ -12,6 +13,8 @@ export interface MachinePlace {
   readonly name: string;
   readonly folder: string;
   readonly confinement: Confinement;
+  /** What holds it back from taking the host for itself; null only in tests and short errands. */
+  readonly group: MachineGroup | null;
 }
 
 /** What a machine boots from: files on the host, and the prompt that tells that it is up. */
@@ -42,7 +45,10 @@ export async function preparePlace(place: MachinePlace): Promise<void> {
  */
 export async function sealPlace(place: MachinePlace): Promise<void> {
   const user = place.confinement.kind === "jail" ? place.confinement.userId : undefined;
-  if (user !== undefined) await chown(place.folder, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+  if (user === undefined) return;
+  // It may still pass through, to what it is given there.
+  await chown(place.folder, process.getuid?.() ?? 0, user);
+  await chmod(place.folder, 0o710);
 }
 
 /** Gives a file in the place to the user that QEMU runs as. */
@@ -60,4 +66,11 @@ export async function bringBootFiles(place: MachinePlace, image: BootImage): Pro
     await chmod(path, 0o444);
   }
   return { kernel: `${inside}/kernel`, initrd: `${inside}/initrd`, commandLine: image.commandLine };
+}
+
+/** Makes the pipes that are a recorded machine's console: see CONSOLE_PIPES. */
+export async function makeConsolePipes(place: MachinePlace): Promise<void> {
+  const paths = [CONSOLE_PIPES.input, CONSOLE_PIPES.output].map((name) => join(place.folder, name));
+  await runTool("mkfifo", ["-m", "600", ...paths]);
+  for (const path of paths) await giveTo(place, path);
 }

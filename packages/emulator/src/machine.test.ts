@@ -1,112 +1,50 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheDirectory, findImage, imagePath, loadImage } from "@ringside/image";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cloneMachine, TemplateFault } from "./clone.ts";
+import { cloneMachine } from "./clone.ts";
 import { coldBoot } from "./cold-boot.ts";
-import type { Confinement } from "./jail.ts";
 import { testJail } from "./jail-self-test.ts";
-import { JAIL_USER_ID_MIN } from "./limits.ts";
-import type { Machine } from "./machine.ts";
-import { preparePlace } from "./machine-place.ts";
+import { TemplateFault } from "./prewarm.ts";
 import { processesWithArgument } from "./processes.ts";
-import { openTemplate, type Template } from "./template.ts";
-import { type TemplateImage, TemplateStore } from "./template-store.ts";
+import { openTemplate } from "./template.ts";
+import { TemplateStore } from "./template-store.ts";
+import { type Bed, Console, openBed, PARAMETERS, testJailOf } from "./testing/bed.ts";
 
 // Real QEMU, real course image, real jail.
 const asRoot = process.getuid?.() === 0;
-const jail = (slot: number): Confinement => ({ kind: "jail", userId: asRoot ? JAIL_USER_ID_MIN + slot : undefined });
-const folder = mkdtempSync(join(tmpdir(), "rs-emu-"));
-const parameters = { backlog: 17, port: 5001, payload: "hi" };
-const machines: Machine[] = [];
-let image: TemplateImage;
-let store: TemplateStore;
-let template: Template;
-let count = 0;
+const parameters = PARAMETERS;
+const jail = testJailOf;
+let bed: Bed;
 
 beforeAll(async () => {
-  const found = await findImage(cacheDirectory(process.env), "linux-x86_64");
-  if (found === null) throw new Error("the course image linux-x86_64 is not built: run ./ringside image build");
-  const loaded = await loadImage(found);
-  const { digest, arch, commandLine, prompt } = loaded.manifest;
-  image = {
-    digest,
-    arch,
-    commandLine,
-    prompt,
-    kernel: imagePath(loaded, "kernel"),
-    initrd: imagePath(loaded, "initrd"),
-  };
-  chmodSync(folder, 0o711);
-  mkdirSync(join(folder, "t"), { mode: 0o711 });
-  store = new TemplateStore({
-    cacheFolder: join(folder, "cache"),
-    workFolder: join(folder, "t"),
-    confinement: jail(900),
-  });
-  template = await store.get(image, 64);
+  bed = await openBed(process.env);
 });
 
 afterAll(async () => {
-  await Promise.all(machines.map((machine) => machine.stop()));
-  await store[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
+  await bed[Symbol.asyncDispose]();
 });
 
-async function place() {
-  count += 1;
-  const name = `test-${process.pid}-${count}`;
-  const made = { name, folder: join(folder, name), confinement: jail(900 + count) };
-  await preparePlace(made);
-  return made;
-}
-
-async function clone(): Promise<{ machine: Machine; folder: string; name: string; console: Console }> {
-  const at = await place();
-  const machine = await cloneMachine({ place: at, template, parameters });
-  machines.push(machine);
-  return { machine, ...at, console: new Console(join(at.folder, "console.sock")) };
-}
-
-/** A console client: types, and waits for text. */
-class Console {
-  readonly #socket: Socket;
-  #seen = "";
-  constructor(path: string) {
-    this.#socket = connect(path);
-    this.#socket.on("error", () => undefined);
-    this.#socket.on("data", (chunk: Buffer) => {
-      this.#seen += chunk.toString("latin1");
-    });
-  }
-  async type(line: string, until: string): Promise<string> {
-    this.#seen = "";
-    this.#socket.write(`${line}\n`);
-    await expect.poll(() => this.#seen, { timeout: 10_000 }).toContain(until);
-    return this.#seen;
-  }
-  write(text: string): void {
-    this.#socket.write(text);
-  }
+async function clone() {
+  const { machine, place, console } = await bed.clone();
+  return { machine, ...place, console };
 }
 
 test("the jail's self-test finds nothing wrong here, and something wrong with an unreachable folder", async () => {
   const name = "self-test";
-  await testJail({ name, folder: join(folder, name), confinement: jail(950) }, "x86_64");
-  mkdirSync(join(folder, "closed"), { mode: asRoot ? 0o700 : 0o000 });
-  const closed = { name, folder: join(folder, "closed", name), confinement: jail(950) };
+  await testJail({ name, folder: join(bed.folder, name), confinement: jail(50), group: null }, "x86_64");
+  mkdirSync(join(bed.folder, "closed"), { mode: asRoot ? 0o700 : 0o000 });
+  const closed = { name, folder: join(bed.folder, "closed", name), confinement: jail(50), group: null };
   await expect(testJail(closed, "x86_64")).rejects.toThrow("Machines cannot be confined");
-  chmodSync(join(folder, "closed"), 0o700);
-  expect(readdirSync(join(folder, "closed"))).toEqual([]);
+  chmodSync(join(bed.folder, "closed"), 0o700);
+  expect(readdirSync(join(bed.folder, "closed"))).toEqual([]);
 });
 
 test("a clone runs at its prompt, has its own parameters, and its sockets are free for others", async () => {
-  const { machine, console } = await clone();
+  const { machine, console, folder: path } = await clone();
   expect(machine.state).toBe("running");
   expect(await console.type("help", "MenuOS>>")).toContain("replyhi");
-  expect(readdirSync(join(folder, `test-${process.pid}-${count}`)).sort()).toEqual(["console.sock", "gdb.sock"]);
+  expect(readdirSync(path).sort()).toEqual(["console.sock", "gdb.sock"]);
 });
 
 test("clones do not see each other's memory, and the template stays as it was", async () => {
@@ -115,16 +53,18 @@ test("clones do not see each other's memory, and the template stays as it was", 
   await one.console.type("echo mark-of-one > /tmp/mark; cat /tmp/mark", "\r\nmark-of-one");
   await two.console.type("shell", "# ");
   expect(await two.console.type("cat /tmp/mark; echo en''d", "end")).toContain("No such file");
-  await expect(template.memory.write(Buffer.from("x"), 0, 1, 0)).rejects.toMatchObject({ code: "EPERM" });
+  await expect(bed.template.memory.write(Buffer.from("x"), 0, 1, 0)).rejects.toMatchObject({ code: "EPERM" });
 });
 
 test("a jailed machine runs as its own user, without capabilities, and its folder is not its own any more", async () => {
-  const { machine, folder: path } = await clone();
+  const { machine, place } = await bed.clone();
   const status = readFileSync(`/proc/${await machine.process.pid()}/status`, "utf8");
   expect(status).toMatch(/^Seccomp:\s2$/m);
   expect(status).toMatch(/^CapEff:\s0+$/m);
-  if (asRoot) expect(status).toMatch(new RegExp(`^Uid:\\s${JAIL_USER_ID_MIN + 900 + count}\\s`, "m"));
-  expect(statSync(path).uid).toBe(process.getuid?.());
+  const { confinement } = place;
+  const userId = confinement.kind === "jail" ? confinement.userId : undefined;
+  if (asRoot) expect(status).toMatch(new RegExp(`^Uid:\\s${userId}\\s`, "m"));
+  expect(statSync(place.folder).uid).toBe(process.getuid?.());
 });
 
 test("what an attacker could do through QEMU's monitor has no effect on the host", async () => {
@@ -180,56 +120,65 @@ test("a machine that is paused and continued from outside is followed", async ()
 });
 
 test("a start that is called off leaves no process behind", async () => {
-  const at = await place();
+  const at = await bed.newPlace();
   const abort = new AbortController();
-  const starting = cloneMachine({ place: at, template, parameters, signal: abort.signal });
+  const starting = cloneMachine({ place: at, template: bed.template, parameters, run: true, signal: abort.signal });
   setTimeout(() => abort.abort(new Error("called off")), 10);
   await expect(starting).rejects.toThrow("called off");
   await expect.poll(() => processesWithArgument(at.name)).toEqual([]);
 });
 
-test("parameters that the guest refuses fail the start with the guest's words", async () => {
-  const starting = cloneMachine({ place: await place(), template, parameters: { port: 0 } });
-  const error = await starting.catch((thrown: unknown) => thrown);
-  expect(String(error)).toContain("port must be 1..65535");
-  expect(error).not.toBeInstanceOf(TemplateFault);
+test("parameters that the guest could not hold are refused before it starts", async () => {
+  const long = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`parameter_${n}`, "x".repeat(32)]));
+  const starting = cloneMachine({ place: await bed.newPlace(), template: bed.template, parameters: long, run: true });
+  await expect(starting).rejects.toMatchObject({ code: "bad_request" });
 });
 
 test("a state that QEMU cannot load is the template's fault", async () => {
-  const stateFile = join(folder, "not-a-state");
-  writeFileSync(stateFile, "QEVM what is this");
-  const starting = cloneMachine({ place: await place(), template: { ...template, stateFile }, parameters });
+  const tail = Buffer.from("what is this");
+  const broken = { ...bed.template, stream: { ...bed.template.stream, tail } };
+  const starting = cloneMachine({ place: await bed.newPlace(), template: broken, parameters, run: true });
   await expect(starting).rejects.toBeInstanceOf(TemplateFault);
 });
 
 test("a machine boots cold without a template, with the same sockets", async () => {
-  const at = await place();
-  const machine = await coldBoot({ place: at, arch: image.arch, memoryMib: 64, image, parameters });
-  machines.push(machine);
+  const at = await bed.newPlace();
+  await using machine = await coldBoot({
+    place: at,
+    arch: bed.image.arch,
+    memoryMib: 64,
+    image: bed.image,
+    parameters,
+  });
   expect(readdirSync(at.folder).sort()).toEqual(["console.sock", "gdb.sock"]);
-  expect(await new Console(join(at.folder, "console.sock")).type("help", "MenuOS>>")).toContain("replyhi");
+  using console = new Console(join(at.folder, "console.sock"));
+  expect(machine.state).toBe("running");
+  expect(await console.type("help", "MenuOS>>")).toContain("replyhi");
 });
 
 test("an image without the awaited prompt fails with the console's last words", async () => {
-  const wrong = { ...image, prompt: "No such prompt>>" };
+  const wrong = { ...bed.image, prompt: "No such prompt>>" };
   const signal = AbortSignal.timeout(4_000);
-  const booting = coldBoot({ place: await place(), arch: "x86_64", memoryMib: 64, image: wrong, parameters, signal });
+  const at = await bed.newPlace();
+  const booting = coldBoot({ place: at, arch: "x86_64", memoryMib: 64, image: wrong, parameters, signal });
   await expect(booting).rejects.toThrow();
-  await expect.poll(() => processesWithArgument(`test-${process.pid}-${count}`)).toEqual([]);
+  await expect.poll(() => processesWithArgument(at.name)).toEqual([]);
 });
 
 test("a template is made once, kept on disk, and a damaged one is made anew", async () => {
+  const { store, image, template } = bed;
   expect(await store.get(image, 64)).toBe(template);
-  const options = { cacheFolder: join(folder, "cache"), workFolder: join(folder, "t"), confinement: jail(901) };
+  const options = { ...bed.storeOptions, confinement: jail(51) };
   await using other = new TemplateStore(options);
   const before = statSync(template.stateFile).ino;
   expect((await other.get(image, 64)).key).toBe(template.key);
   expect(statSync(template.stateFile).ino).toBe(before);
   rmSync(template.stateFile);
-  await expect(openTemplate(template.folder, join(folder, "cache", "native"))).rejects.toThrow("damaged");
+  await expect(openTemplate(template.folder, join(bed.folder, "cache", "native"))).rejects.toThrow("damaged");
   await using third = new TemplateStore(options);
   const made = await third.get(image, 64);
   expect(made.key).toBe(template.key);
-  expect(readdirSync(join(folder, "t"))).toEqual([]);
-  expect(readdirSync(join(folder, "cache", "templates"))).toEqual([template.key]);
+  expect(readdirSync(join(bed.folder, "t"))).toEqual([]);
+  const templates = readdirSync(join(bed.folder, "cache", "templates")).filter((name) => !name.startsWith("."));
+  expect(templates).toEqual([template.key]);
 });

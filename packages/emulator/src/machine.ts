@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MachineState, machineMayGo, RingsideError } from "@ringside/shared";
+import { within } from "./deadline.ts";
 import { HEARTBEAT_MISSES_MAX, HEARTBEAT_MS, QMP_COMMAND_TIMEOUT_MS } from "./limits.ts";
+import { machineGuard } from "./machine-guard.ts";
 import { type QemuExit, type QemuOptions, QemuProcess } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
 import type { QmpEvent } from "./qmp-messages.ts";
@@ -33,8 +36,8 @@ export class Machine {
   #shutdown: string | null = null;
   readonly #gone = new AbortController();
 
-  constructor(options: QemuOptions) {
-    this.process = new QemuProcess(options);
+  constructor(options: QemuOptions, guard: FileHandle) {
+    this.process = new QemuProcess(options, guard);
     this.qmp = new QmpClient(this.process.qmp);
     this.qmp.onEvent((event) => this.#follow(event));
     this.ended = this.process.exited.then((exit) => this.#finish(exit));
@@ -59,6 +62,19 @@ export class Machine {
   /** Asks from now on, until the end, whether QEMU still answers. */
   watch(): void {
     void this.#heartbeat();
+  }
+
+  /**
+   * Asks QEMU to end in good order, as it must for a recording to be whole, and waits for that.
+   * @throws RingsideError `machine_unresponsive` where it does not answer: then stop() ends it
+   */
+  async quit(): Promise<void> {
+    this.#ending ??= "by us";
+    // A QEMU that quits may be gone before its answer is.
+    await this.qmp.execute("quit").catch((error) => {
+      if (!(error instanceof RingsideError && error.code === "machine_gone")) throw error;
+    });
+    await within(this.ended, { timeoutMs: QMP_COMMAND_TIMEOUT_MS }, "the end of QEMU", "machine_unresponsive");
   }
 
   /** Ends the machine and waits until its process is gone. Doing so again is nothing. */
@@ -137,7 +153,7 @@ export async function startMachine(
   start: (machine: Machine, signal: AbortSignal) => Promise<void>,
 ): Promise<Machine> {
   signal?.throwIfAborted();
-  const machine = new Machine(options);
+  const machine = new Machine(options, await machineGuard());
   try {
     const either = AbortSignal.any([machine.gone, ...(signal === undefined ? [] : [signal])]);
     await start(machine, either);

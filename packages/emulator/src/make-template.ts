@@ -1,64 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CONSOLE_SOCKET, RingsideError } from "@ringside/shared";
 import { waitForPrompt } from "./console-prompt.ts";
-import { within } from "./deadline.ts";
-import { BOOT_TIMEOUT_MS, PROMPT_SETTLE_MS, SAVE_TIMEOUT_MS, TEMPLATE_STATE_BYTES_MAX } from "./limits.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { type BootImage, bringBootFiles, giveTo, type MachinePlace, preparePlace } from "./machine-place.ts";
-import { leaveMemoryOut, migrationCompleted } from "./migration.ts";
+import { BOOT_TIMEOUT_MS, PROMPT_SETTLE_MS, TEMPLATE_STATE_BYTES_MAX } from "./limits.ts";
+import { startMachine } from "./machine.ts";
+import { type BootImage, bringBootFiles, type MachinePlace, preparePlace } from "./machine-place.ts";
+import { readState } from "./migration.ts";
+import { findParametersPage } from "./parameters-page.ts";
 import { folderInside } from "./qemu-process.ts";
 import { copySparse } from "./sparse-copy.ts";
-import { MEMORY_FILE, STATE_FILE, syncToDisk, TEMPLATE_FILE, type TemplateFile } from "./template.ts";
+import { MEMORY_FILE, STATE_FILE, syncToDisk, TEMPLATE_FILE, type TemplateFile, templateContents } from "./template.ts";
 
 export interface MakeTemplateOptions {
   /** Where the machine boots: prepared by us, removed at the end. */
   readonly place: MachinePlace;
   readonly image: BootImage;
-  readonly file: Omit<TemplateFile, "stateBytes" | "consoleStart">;
+  readonly file: Omit<TemplateFile, "contents" | "stateBytes" | "parametersAt" | "consoleStart">;
   /** Where the template shall be: appears whole or not at all. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
-}
-
-const SAVE_SOCKET = "save.sock";
-
-/** Takes one connection on `path` and writes what it brings to `file`, up to the limit. */
-function receive(server: Server, file: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.once("connection", (socket) => {
-      let bytes = 0;
-      socket.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > TEMPLATE_STATE_BYTES_MAX) socket.destroy(new Error("the machine's state is too large"));
-      });
-      pipeline(socket, createWriteStream(file, { flags: "wx", mode: 0o600 })).then(resolve, reject);
-    });
-  });
-}
-
-async function save(machine: Machine, place: MachinePlace, stateFile: string, signal: AbortSignal): Promise<void> {
-  const path = join(place.folder, SAVE_SOCKET);
-  const server = createServer();
-  const received = receive(server, stateFile);
-  received.catch(() => undefined);
-  try {
-    server.listen(path);
-    await within(new Promise((resolve) => server.once("listening", resolve)), { timeoutMs: SAVE_TIMEOUT_MS }, path);
-    await giveTo(place, path);
-    const uri = `unix:${folderInside(place.confinement, place.folder)}/${SAVE_SOCKET}`;
-    await machine.qmp.execute("migrate", { uri }, { signal });
-    await migrationCompleted(machine.qmp, SAVE_TIMEOUT_MS, signal);
-    await within(received, { timeoutMs: SAVE_TIMEOUT_MS, signal }, "the machine's saved state");
-  } finally {
-    server.close();
-  }
 }
 
 /** Gives what the guest had written to its console when it was frozen. */
@@ -77,10 +39,15 @@ async function bootAndFreeze(options: MakeTemplateOptions, making: string): Prom
     machine.enter("running");
     await machine.qmp.execute("stop", {}, { signal });
     machine.enter("paused");
-    await leaveMemoryOut(machine.qmp, signal);
-    await save(machine, place, join(making, STATE_FILE), signal);
+    const state = await readState(machine, place, TEMPLATE_STATE_BYTES_MAX, signal);
+    await writeFile(join(making, STATE_FILE), state, { flag: "wx", mode: 0o600 });
   });
   return frozen.consoleStart;
+}
+
+async function parametersIn(making: string, memoryMib: number): Promise<number> {
+  await using memory = await open(join(making, MEMORY_FILE), "r");
+  return findParametersPage(memory, memoryMib * 1024 * 1024);
 }
 
 async function putInPlace(making: string, folder: string): Promise<void> {
@@ -108,7 +75,9 @@ export async function makeTemplate(options: MakeTemplateOptions): Promise<void> 
     await copySparse(join(place.folder, MEMORY_FILE), join(making, MEMORY_FILE));
     const { size } = await stat(join(making, STATE_FILE));
     if (size === 0) throw new RingsideError("internal", { message: "the machine's saved state is empty" });
-    const whole: TemplateFile = { ...file, stateBytes: size, consoleStart };
+    const parametersAt = await parametersIn(making, file.memoryMib);
+    const contents = await templateContents(making);
+    const whole: TemplateFile = { ...file, contents, stateBytes: size, parametersAt, consoleStart };
     await writeFile(join(making, TEMPLATE_FILE), `${JSON.stringify(whole)}\n`, { flag: "wx", mode: 0o600 });
     for (const name of [STATE_FILE, TEMPLATE_FILE, ""]) await syncToDisk(join(making, name));
     await putInPlace(making, folder);

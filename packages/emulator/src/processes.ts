@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 
 /**
  * Finding our processes in /proc by their command line. A machine's name holds 100 random bits of its session,
@@ -20,4 +20,10 @@ export const processHasArgument = (pid: number, name: string): boolean => argume
 export async function processesWithArgument(name: string): Promise<readonly number[]> {
   const pids = (await readdir("/proc")).filter((entry) => /^[0-9]+$/.test(entry)).map(Number);
   return pids.filter((pid) => pid !== process.pid && processHasArgument(pid, name));
+}
+
+/** The ids of a process's children; none of one that is gone. */
+export async function childrenOf(pid: number): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
 }

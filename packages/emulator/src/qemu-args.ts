@@ -1,6 +1,7 @@
 import type { Arch } from "@ringside/shared";
-import { CONSOLE_SOCKET, STUB_SOCKET } from "@ringside/shared";
+import { CONSOLE_PIPES, CONSOLE_SOCKET, STUB_SOCKET } from "@ringside/shared";
 import { TCG_CACHE_MIB } from "./limits.ts";
+import { REPLAY_OVERLAY_FILE } from "./replay-overlay.ts";
 
 /**
  * QEMU's command line as a pure function of what the machine is.
@@ -9,8 +10,9 @@ import { TCG_CACHE_MIB } from "./limits.ts";
  * everything that makes devices is in `deviceArguments`, and its digest is part of a template's key. The flags
  * were chosen by measurement: `pc` without the parts a lab does not need; `vapic=off` for reverse debugging.
  *
- *   ttyS0  console.sock, one client at a time     gdb stub  gdb.sock
- *   ttyS1  parameters channel, inherited socket   QMP       inherited socket
+ *   ttyS0  console.sock, one client at a time;    gdb stub  gdb.sock
+ *          two named pipes while it is recorded
+ *   QMP    inherited socket                       state     inherited socket that a clone's state comes over
  */
 export interface BootFiles {
   /** Paths as QEMU sees them. */
@@ -19,11 +21,21 @@ export interface BootFiles {
   readonly commandLine: string;
 }
 
+/**
+ * Whether QEMU counts instructions: to write everything that reaches the guest from outside into a log
+ * (RECORDING_FILE in the machine's folder), or to run from such a log.
+ */
+export type Icount = "off" | "record" | "replay";
+/** A recorded machine's log, in its folder. */
+export const RECORDING_FILE = "replay.log";
+/** An instruction takes 2^3 ns of the guest's time: measured as the quickest that records well. */
+const ICOUNT_SHIFT = 3;
+
 /** Where the guest's memory is and how the machine begins. */
 export type MachineMode =
   | { readonly kind: "cold"; readonly boot: BootFiles }
   | { readonly kind: "template"; readonly boot: BootFiles; readonly memoryFile: string }
-  | { readonly kind: "clone"; readonly memoryFd: number }
+  | { readonly kind: "clone"; readonly memoryFd: number; readonly icount: Icount }
   /** Devices without a guest: the jail's self-test looks at such a process. */
   | { readonly kind: "probe" };
 
@@ -35,7 +47,6 @@ export interface MachineSpec {
   /** The machine's private folder, as QEMU sees it. */
   readonly folder: string;
   readonly qmpFd: number;
-  readonly parametersFd: number;
   readonly mode: MachineMode;
 }
 
@@ -74,6 +85,20 @@ function memoryObject(spec: MachineSpec): string {
   }
 }
 
+function counting({ mode, folder }: MachineSpec): readonly string[] {
+  if (mode.kind !== "clone" || mode.icount === "off") return [];
+  const icount = ["-icount", `shift=${ICOUNT_SHIFT},rr=${mode.icount},rrfile=${folder}/${RECORDING_FILE}`];
+  if (mode.icount === "record") return icount;
+  // Reverse debugging goes back to snapshots, which QEMU keeps in a disk image that no device has.
+  return [...icount, "-drive", `if=none,id=rr,format=qcow2,file=${folder}/${REPLAY_OVERLAY_FILE}`, "-no-shutdown"];
+}
+
+function consoleOf({ mode, folder }: MachineSpec): string {
+  const recorded = mode.kind === "clone" && mode.icount === "record";
+  if (recorded) return `pipe,id=console,path=${folder}/${CONSOLE_PIPES.base}`;
+  return `socket,id=console,path=${folder}/${CONSOLE_SOCKET},server=on,wait=off`;
+}
+
 function beginning(mode: MachineMode): readonly string[] {
   if (mode.kind === "probe") return ["-S"];
   if (mode.kind === "clone") return ["-S", "-incoming", "defer"];
@@ -87,10 +112,10 @@ export function qemuArguments(spec: MachineSpec): readonly string[] {
     ...deviceArguments(spec.memoryMib),
     ...["-object", memoryObject(spec)],
     ...beginning(spec.mode),
+    ...counting(spec),
     ...["-chardev", `socket,id=qmp,fd=${spec.qmpFd}`, "-mon", "chardev=qmp,mode=control"],
-    ...["-chardev", `socket,id=console,path=${spec.folder}/${CONSOLE_SOCKET},server=on,wait=off`],
+    ...["-chardev", consoleOf(spec)],
     ...["-serial", "chardev:console"],
-    ...["-chardev", `socket,id=parameters,fd=${spec.parametersFd}`, "-serial", "chardev:parameters"],
     ...["-chardev", `socket,id=stub,path=${spec.folder}/${STUB_SOCKET},server=on,wait=off`, "-gdb", "chardev:stub"],
     ...["-sandbox", SANDBOX],
   ];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cellIdSchema, epochSchema, sessionIdSchema, sha256Schema, userIdSchema } from "./ids.ts";
+import { cellIdSchema, epochSchema, machineIdSchema, sessionIdSchema, sha256Schema, userIdSchema } from "./ids.ts";
 import { archSchema } from "./image.ts";
 import { labSlugSchema, parametersSchema } from "./lab.ts";
 
@@ -12,9 +12,10 @@ import { labSlugSchema, parametersSchema } from "./lab.ts";
  *   <prefix>:cell:<cell>:runner       how many slots it has; PX CELL_ANNOUNCE_TTL_MS
  *   <prefix>:ticket:<jti>             a ticket that was redeemed
  *
- *   <run>/m/<session>.<epoch>/machine.json    written last, by atomic rename: from then on the machine is there
- *   <run>/m/<session>.<epoch>/gdb.sock        the stub
- *   <run>/m/<session>.<epoch>/console.sock    ttyS0
+ *   <run>/m/<machine>/machine.json    written last, by atomic rename: from then on the machine is there
+ *   <run>/m/<machine>/gdb.sock        the stub
+ *   <run>/m/<machine>/console.sock    ttyS0
+ *   <run>/cell.sock                   the runner's ear for its cell's proxy: see cell-link.ts
  */
 export const leaseKey = (prefix: string, session: string): string => `${prefix}:lease:${session}`;
 export const cellProxyKey = (prefix: string, cell: string): string => `${prefix}:cell:${cell}:proxy`;
@@ -38,11 +39,32 @@ export const cellProxySchema = z.strictObject({
 });
 export type CellProxy = z.infer<typeof cellProxySchema>;
 
+/** What one cell's machines weigh and do, as `ringside top` shows it. */
+export const cellLoadSchema = z.strictObject({
+  /** Machines by what they do now. */
+  starting: z.int().min(0),
+  running: z.int().min(0),
+  ending: z.int().min(0),
+  /** Prewarmed processes that wait for a start, and how many are wanted. */
+  pool: z.strictObject({ ready: z.int().min(0), target: z.int().min(0) }),
+  hibernated: z.strictObject({ sessions: z.int().min(0), bytes: z.int().min(0) }),
+  /** Starts since the runner began, by way. */
+  starts: z.strictObject({ pool: z.int().min(0), clone: z.int().min(0), cold: z.int().min(0) }),
+  /** Memory of the machines, the pool included: their own, and what they share with templates and each other. */
+  memory: z.strictObject({ privateBytes: z.int().min(0), sharedBytes: z.int().min(0) }),
+  /** Cores that the machines used over the last seconds: 2 means two cores busy. */
+  cpuCores: z.number().min(0),
+  /** How machines are held back: control groups of version 1 or 2, or only by niceness. */
+  limitedBy: z.enum(["cgroup1", "cgroup2", "nice"]),
+});
+export type CellLoad = z.infer<typeof cellLoadSchema>;
+
 export const cellRunnerSchema = z.strictObject({
   cell: cellIdSchema,
   runner: z.string().min(1).max(64),
   slots: z.int().min(0),
   machines: z.int().min(0),
+  load: cellLoadSchema,
 });
 export type CellRunner = z.infer<typeof cellRunnerSchema>;
 
@@ -50,13 +72,18 @@ export const MACHINES_FOLDER = "m";
 export const MACHINE_FILE = "machine.json";
 export const STUB_SOCKET = "gdb.sock";
 export const CONSOLE_SOCKET = "console.sock";
+/**
+ * ttyS0 of a recorded machine: named pipes instead of the socket. A socket that is not read for a few milliseconds
+ * refuses QEMU's bytes, and when they are tried again is not in the log: such a recording cannot be replayed.
+ */
+export const CONSOLE_PIPES = { base: "console", input: "console.in", output: "console.out" } as const;
 /** Linux: sun_path holds 108 bytes with the final NUL. */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
-export const machineFolder = (session: string, epoch: number): string => `${session}.${epoch}`;
-
 /** `machine.json`: what gdb-proxy must know of a machine. */
 export const machineFileSchema = z.strictObject({
+  /** The name of its folder. */
+  machine: machineIdSchema,
   session: sessionIdSchema,
   epoch: epochSchema,
   user: userIdSchema,
@@ -66,6 +93,14 @@ export const machineFileSchema = z.strictObject({
   parameters: parametersSchema,
   qemuVersion: z.string().min(1).max(200),
   pid: z.int().min(1),
+  /** What it started from: a fresh clone or boot, its own hibernated state, or a saved one. */
+  from: z.enum(["fresh", "hibernated", "state"]).default("fresh"),
+  /** True where QEMU records everything for a replay: see SessionRecording. */
+  recording: z.boolean().default(false),
+  /** sha256 of the template's contents that it is a clone of; null after a cold boot. */
+  template: sha256Schema.nullable().default(null),
+  /** Minutes without any connection after which it hibernates; 0 is never. */
+  idleMinutes: z.int().min(0).default(0),
   /** What the guest wrote to its console before the proxy could read it: one character per byte. */
   consoleStart: z.string().max(65_536).default(""),
 });

@@ -52,7 +52,14 @@ describe("the lab file", () => {
   it("fills in limits and first steps", () => {
     const text = { en: "Listen", zh: "监听" };
     const lab = labFileSchema.parse({ title: text, summary: text, image: "linux-x86_64" });
-    expect(lab.limits).toEqual({ session_minutes: 120, memory_mib: 64 });
+    expect(lab.limits).toEqual({
+      session_minutes: 120,
+      memory_mib: 64,
+      cpu_percent: 50,
+      idle_minutes: 15,
+      sessions: null,
+    });
+    expect(lab.record).toBe(false);
     expect(lab.first_steps).toEqual({ gdb: [], console: [] });
   });
 

@@ -34,6 +34,7 @@ export const ERRORS = {
   image_missing: row(503, "The lab's image is not built on this server", "server", true),
   rate_limited: row(429, "Too many requests: slow down", "client", true),
   quota_exceeded: row(429, "You have as many sessions as you may have: stop one first", "client", true),
+  queue_full: row(429, "All machines are taken and the queue is full: try again later", "client", true),
   no_capacity: row(503, "All machines are taken: try again soon", "server", true),
   cell_unreachable: row(503, "The cell that hosts this session does not answer", "server", true),
   store_unavailable: row(503, "The database or queue does not answer: try again soon", "server", true),
@@ -48,6 +49,11 @@ export const ERRORS = {
   frame_too_large: row(413, "A frame or packet is larger than the limit", "client"),
   machine_gone: row(410, "The machine behind this connection is gone", "guest", true),
   machine_unresponsive: row(504, "The machine does not answer", "guest", true),
+  state_damaged: row(
+    409,
+    "The machine's saved state cannot be loaded: `ringside reset` gives a fresh machine, the recording is kept",
+    "server",
+  ),
   trace_full: row(507, "The session's trace has reached its size limit", "client"),
   trace_damaged: row(422, "The trace is damaged", "server"),
   shutting_down: row(503, "The server is shutting down: reconnect soon", "server", true),
@@ -98,6 +104,7 @@ export const CLOSE_CODES = {
   machine_gone: 4410,
   session_ended: 4410,
   machine_unresponsive: 4504,
+  state_damaged: 4409,
   storage_full: 4507,
   trace_full: 4507,
 } as const satisfies Partial<Record<ErrorCode, number>>;

@@ -13,6 +13,7 @@ export const userIdSchema = idSchema("usr");
 export const sessionIdSchema = idSchema("ses");
 export const submissionIdSchema = idSchema("sub");
 export const tokenIdSchema = idSchema("tok");
+export const machineIdSchema = idSchema("mch");
 export const requestIdSchema = z.string().min(1).max(64);
 /** A course or lab is named by people and appears in URLs and paths. */
 export const slugSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
@@ -23,7 +24,7 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, { error: "must be
 /** Fencing token of a session's lease: grows by one with every start or reset of its machine. */
 export const epochSchema = z.int().min(1);
 
-export type IdPrefix = "usr" | "ses" | "sub" | "tok";
+export type IdPrefix = "usr" | "ses" | "sub" | "tok" | "mch";
 
 /**
  * Makes a new id such as `ses_0123…`.

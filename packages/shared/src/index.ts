@@ -1,4 +1,5 @@
 export * from "./cell.ts";
+export * from "./cell-link.ts";
 export * from "./errors.ts";
 export * from "./http/errors.ts";
 export * from "./http/grades.ts";

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { checkpointNameSchema } from "./cell-link.ts";
 import { cellIdSchema, epochSchema, sessionIdSchema, sha256Schema, submissionIdSchema, userIdSchema } from "./ids.ts";
 import { labSlugSchema, parametersSchema } from "./lab.ts";
+import { CPU_PERCENT_DEFAULT, CPU_PERCENT_MIN, SESSION_MINUTES_MAX } from "./limits.ts";
 import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
 
 /**
@@ -8,7 +10,7 @@ import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
  * and fenced by the session's epoch.
  *
  *   start         api → any cell with a free slot
- *   cell-<id>     api → one cell: stop
+ *   cell-<id>     api → one cell: stop; start of what only this cell can start (a reset, a saved state)
  *   reports       cell → api: what became of a session
  *   grade         api → api
  */
@@ -30,6 +32,13 @@ export const startJobSchema = z.strictObject({
   image: sha256Schema,
   memoryMib: z.int().min(32).max(512),
   parameters: parametersSchema,
+  /** QEMU records the machine for a replay. */
+  record: z.boolean().default(false),
+  /** Percent of one core that the guest may use over time. */
+  cpuPercent: z.int().min(CPU_PERCENT_MIN).max(100).default(CPU_PERCENT_DEFAULT),
+  idleMinutes: z.int().min(0).max(SESSION_MINUTES_MAX).default(0),
+  /** A saved state of this very session to start from, by name; null: a fresh machine. Only for the cell that has it. */
+  state: checkpointNameSchema.nullable().default(null),
   /** Wall time in ms after which nobody waits for this machine any more. */
   notAfterMs: z.int(),
 });
@@ -39,10 +48,16 @@ export type StartJob = z.infer<typeof startJobSchema>;
 export const stopJobSchema = z.strictObject({ ...sessionRef, reason: z.enum(END_REASONS) });
 export type StopJob = z.infer<typeof stopJobSchema>;
 
+/** What stands in a cell's own queue, by the job's name. */
+export const CELL_JOB_NAMES = ["start", "stop"] as const;
+export type CellJobName = (typeof CELL_JOB_NAMES)[number];
+
 export const gradeJobSchema = z.strictObject({ submission: submissionIdSchema });
 export type GradeJob = z.infer<typeof gradeJobSchema>;
 
-export const START_HOWS = ["clone", "cold"] as const;
+/** Whence a machine's process came: prewarmed in the pool, spawned for it, or booted from the kernel. */
+export const START_HOWS = ["pool", "clone", "cold"] as const;
+export type StartHow = (typeof START_HOWS)[number];
 
 /** What a cell tells the api. `atMs` is the cell's wall clock, used only to order presence reports. */
 export const reportSchema = z.discriminatedUnion("kind", [
@@ -54,6 +69,14 @@ export const reportSchema = z.discriminatedUnion("kind", [
     atMs: z.int(),
     how: z.enum(START_HOWS),
     startMs: z.number().min(0),
+  }),
+  /** Its machine is saved and gone; a connection wakes it, with `ready` of the same epoch. */
+  z.strictObject({
+    kind: z.literal("hibernated"),
+    ...sessionRef,
+    cell: cellIdSchema,
+    atMs: z.int(),
+    bytes: z.int().min(0),
   }),
   /** Debuggers attached to the machine now; 0 makes an attached session ready again. */
   z.strictObject({

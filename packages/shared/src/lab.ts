@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { slugSchema } from "./ids.ts";
 import { imageNameSchema } from "./image.ts";
-import { NAME_CHARS_MAX, PARAMETERS_MAX, SESSION_MINUTES_MAX } from "./limits.ts";
+import {
+  CPU_PERCENT_DEFAULT,
+  CPU_PERCENT_MIN,
+  IDLE_MINUTES_DEFAULT,
+  NAME_CHARS_MAX,
+  PARAMETERS_MAX,
+  SESSION_MINUTES_MAX,
+} from "./limits.ts";
 
 /** Text in the two languages of the course. */
 export const bilingualSchema = z.strictObject({
@@ -33,11 +40,19 @@ export const labFileSchema = z.strictObject({
   title: bilingualSchema,
   summary: bilingualSchema,
   image: imageNameSchema,
+  /** Machines are recorded so that a submission can be run again, instruction by instruction. */
+  record: z.boolean().default(false),
   parameters: z.record(parameterNameSchema, parameterRuleSchema).default({}),
   limits: z
     .strictObject({
       session_minutes: z.int().min(1).max(SESSION_MINUTES_MAX).default(120),
       memory_mib: z.int().min(32).max(512).default(64),
+      /** Of one core, over time. */
+      cpu_percent: z.int().min(CPU_PERCENT_MIN).max(100).default(CPU_PERCENT_DEFAULT),
+      /** Without any connection; 0 is never. A recorded machine never hibernates. */
+      idle_minutes: z.int().min(0).max(SESSION_MINUTES_MAX).default(IDLE_MINUTES_DEFAULT),
+      /** Sessions of this lab that may be open at the same time, over all students; null: only the server's limit. */
+      sessions: z.int().min(1).nullable().default(null),
     })
     .prefault({}),
   /** What a student types into gdb and the console first; shown by `ringside connect`. */

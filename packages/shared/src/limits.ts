@@ -23,6 +23,20 @@ export const JOB_KEEP_COUNT_MAX = 10_000;
 
 /** What a session may last, unless its lab says less. */
 export const SESSION_MINUTES_MAX = 480;
+/** CPU of one machine, in percent of one core over time: a guest in a busy loop must leave room for others. */
+export const CPU_PERCENT_MIN = 5;
+export const CPU_PERCENT_DEFAULT = 50;
+/** Minutes without any connection after which a machine hibernates, unless its lab says otherwise. */
+export const IDLE_MINUTES_DEFAULT = 15;
+/** Named checkpoints of one session; forks are counted as sessions. */
+export const CHECKPOINTS_MAX = 8;
+/** One saved state on disk. */
+export const SAVED_STATE_BYTES_MAX = 64 * 1024 * 1024;
+/** One machine's replay log; the session ends when it is reached. */
+export const RECORDING_BYTES_MAX = 32 * 1024 * 1024;
+/** A template as it is handed out for replays: memory and state, compressed. */
+export const TEMPLATE_ARCHIVE_BYTES_MAX = 256 * 1024 * 1024;
+
 /** From the job being taken to the machine being ready. */
 export const MACHINE_START_TIMEOUT_MS = 60_000;
 

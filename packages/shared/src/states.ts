@@ -2,7 +2,7 @@
  * The life of a Session and of a Machine, as data. The Prisma enums are checked against these by a test.
  *
  *   session   requested → queued → starting → ready ⇄ attached → ended
- *                                               ⇅ hibernated        failed(reason) from anywhere before the end
+ *                                             ⇅ ⇅ hibernated        failed(reason) from anywhere before the end
  *   machine   created → restoring | booting → running ⇄ paused → stopped | failed
  */
 
@@ -24,8 +24,8 @@ export const SESSION_TRANSITIONS = {
   queued: ["starting", "ready", "ended", "failed"],
   starting: ["ready", "queued", "ended", "failed"],
   ready: ["attached", "hibernated", "queued", "ended", "failed"],
-  attached: ["ready", "queued", "ended", "failed"],
-  hibernated: ["starting", "ready", "ended", "failed"],
+  attached: ["ready", "hibernated", "queued", "ended", "failed"],
+  hibernated: ["ready", "queued", "ended", "failed"],
   ended: [],
   failed: [],
 } as const satisfies Record<SessionState, readonly SessionState[]>;

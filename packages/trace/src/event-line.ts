@@ -19,6 +19,7 @@ const FRAMES_MAX = 64;
 const WHY_CLOSED_CHARS_MAX = 100;
 const WHY_REFUSED_CHARS_MAX = 200;
 const QEMU_CHARS_MAX = 200;
+const SAVED_AS_CHARS_MAX = 64;
 
 function members(event: NewTraceEvent): string {
   switch (event.type) {
@@ -30,10 +31,21 @@ function members(event: NewTraceEvent): string {
       return rest({ wall: event.wall, cutBytes: count(event.cutBytes, 0) });
     case "trace.sealed":
       return rest({ wall: event.wall });
-    case "machine.found":
-      return rest({ epoch: count(event.epoch, 1), qemu: text(event.qemu, QEMU_CHARS_MAX) });
+    case "machine.found": {
+      const { from, template } = event;
+      return rest({ epoch: count(event.epoch, 1), qemu: text(event.qemu, QEMU_CHARS_MAX), from, template });
+    }
     case "machine.gone":
+    case "machine.hibernated":
       return rest({ epoch: count(event.epoch, 1) });
+    case "machine.saved":
+      return rest({ epoch: count(event.epoch, 1), as: text(event.as, SAVED_AS_CHARS_MAX) });
+    case "machine.written":
+      return `,"icount":${count(event.icount, 0)}${data(event.data)}`;
+    case "recording.kept": {
+      const { sha256, template, whole } = event;
+      return rest({ epoch: count(event.epoch, 1), sha256, bytes: count(event.bytes, 1), template, whole });
+    }
     case "connection.opened": {
       const { connection, kind, via, user, role } = event;
       return rest({ connection: count(connection, 1), kind, via, user, role });
@@ -65,7 +77,8 @@ function stopped(event: NewTraceEvent & { type: "machine.stopped" }): string {
   assert(event.registers.length <= REGISTERS_CHARS_MAX && REGISTERS.test(event.registers), "registers are not hex");
   assert(event.frames.length <= FRAMES_MAX && event.frames.every((frame) => ADDRESS.test(frame)), "bad frames");
   const frames = event.frames.length === 0 ? "" : `"${event.frames.join('","')}"`;
-  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]`;
+  const icount = event.icount === undefined ? "" : `,"icount":${count(event.icount, 0)}`;
+  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]${icount}`;
 }
 
 const from = (connection: number): string => `,"connection":${count(connection, 1)}`;

@@ -27,6 +27,8 @@ export const TRACE_VERSION = 1;
 /** One character per byte. */
 const bytesSchema = z.string().max(1_048_576);
 const connectionSchema = z.int().min(1);
+/** Guest instructions since the machine started, as QEMU counts them when it records. */
+const icountSchema = z.int().min(0);
 const hexAddressSchema = z.string().regex(/^[0-9a-f]{1,16}$/);
 
 const head = { seq: z.int().min(0), t: z.number().min(0) };
@@ -49,8 +51,33 @@ export const eventSchema = z.discriminatedUnion("type", [
   z.strictObject({ ...head, type: z.literal("trace.resumed"), wall: z.iso.datetime(), cutBytes: z.int().min(0) }),
   /** Nothing follows. */
   z.strictObject({ ...head, type: z.literal("trace.sealed"), wall: z.iso.datetime() }),
-  z.strictObject({ ...head, type: z.literal("machine.found"), epoch: epochSchema, qemu: z.string().max(200) }),
+  z.strictObject({
+    ...head,
+    type: z.literal("machine.found"),
+    epoch: epochSchema,
+    qemu: z.string().max(200),
+    /** The saved state that it started from; left out for a fresh machine. */
+    from: z.enum(["hibernated", "state"]).optional(),
+    /** Present where QEMU records it: contents of the template that a replay starts from. */
+    template: sha256Schema.optional(),
+  }),
   z.strictObject({ ...head, type: z.literal("machine.gone"), epoch: epochSchema }),
+  /** The machine was saved and ended; connections stay. `machine.found` of the same epoch follows when it wakes. */
+  z.strictObject({ ...head, type: z.literal("machine.hibernated"), epoch: epochSchema }),
+  /** The stopped machine was saved under a name, or copied for another session. */
+  z.strictObject({ ...head, type: z.literal("machine.saved"), epoch: epochSchema, as: z.string().min(1).max(64) }),
+  /** In a recorded machine, before a packet that writes registers or memory is let through: guest instructions so far. */
+  z.strictObject({ ...head, type: z.literal("machine.written"), icount: icountSchema, data: bytesSchema }),
+  /** A recorded machine's log is kept: what a replay needs beside the template. */
+  z.strictObject({
+    ...head,
+    type: z.literal("recording.kept"),
+    epoch: epochSchema,
+    sha256: sha256Schema,
+    bytes: z.int().min(1),
+    template: sha256Schema,
+    whole: z.boolean(),
+  }),
   z.strictObject({
     ...head,
     type: z.literal("connection.opened"),
@@ -94,6 +121,8 @@ export const eventSchema = z.discriminatedUnion("type", [
       .regex(/^[0-9a-fx]*$/)
       .max(16_384),
     frames: z.array(hexAddressSchema).max(64),
+    /** In a recorded machine: guest instructions so far. */
+    icount: icountSchema.optional(),
   }),
   z.strictObject({ ...head, type: z.literal("console.output"), data: bytesSchema }),
   /** The guest wrote faster than is kept: so many bytes were not recorded. */

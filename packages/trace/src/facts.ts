@@ -54,6 +54,10 @@ class FactReading {
       case "trace.opened":
       case "trace.sealed":
       case "console.dropped":
+      case "machine.hibernated":
+      case "machine.saved":
+      case "machine.written":
+      case "recording.kept":
         return;
       case "trace.resumed":
         // The recorder died, and with it every connection.

@@ -5,6 +5,14 @@ export type * from "./fact.ts";
 export { deriveFacts, type FactsInput } from "./facts.ts";
 export type { Argument } from "./functions.ts";
 export { type TraceLimits, type VerifyResult, verifyTrace } from "./reader.ts";
+export { type ReplayScript, type ReplayStep, replayScripts } from "./replay-script.ts";
+export {
+  type ConsoleComparison,
+  type ConsoleDifference,
+  compareConsole,
+  firstRegisterDifference,
+  type RegisterDifference,
+} from "./replay-script-compare.ts";
 export { readTraceBytes } from "./segments.ts";
 export { parseSymbols, type SymbolPlace, SymbolTable } from "./symbols.ts";
 export { TraceWriter, type TraceWriterOptions } from "./writer.ts";

@@ -18,6 +18,9 @@ import { registerLabRoutes } from "./labs/routes.ts";
 import { RATE_KEYS_MAX, RATE_PER_ADDRESS_MAX, RATE_WINDOW_MS } from "./limits.ts";
 import { registerMetrics } from "./service/metrics.ts";
 import { registerServiceRoutes } from "./service/routes.ts";
+import { registerCheckpointRoutes } from "./sessions/checkpoint-routes.ts";
+import { registerForkRoutes } from "./sessions/fork-routes.ts";
+import { registerMachineRoutes } from "./sessions/machine-routes.ts";
 import { registerSessionRoutes } from "./sessions/routes.ts";
 import { registerSubmissionRoutes } from "./submissions/routes.ts";
 
@@ -57,12 +60,15 @@ export async function buildApp(core: Core): Promise<FastifyInstance> {
     registerServiceRoutes(open.withTypeProvider<ZodTypeProvider>(), core, registry);
   });
   await app.register(async (scope) => {
-    await scope.register(authPlugin, { database: core.database });
+    await scope.register(authPlugin, { database: core.database, bursts: core.provisions });
     const closed = scope.withTypeProvider<ZodTypeProvider>();
     registerTokenRoutes(closed, core);
     registerCourseRoutes(closed, core);
     registerLabRoutes(closed, core);
     registerSessionRoutes(closed, core);
+    registerMachineRoutes(closed, core);
+    registerCheckpointRoutes(closed, core);
+    registerForkRoutes(closed, core);
     registerConnectRoutes(closed, core);
     registerSubmissionRoutes(closed, core);
     registerGradeRoutes(closed, core);

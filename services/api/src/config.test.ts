@@ -23,6 +23,7 @@ describe("the api's environment", () => {
       labsDir: undefined,
       ticketKeyFile: NEEDED.RINGSIDE_TICKET_KEY_FILE,
       bootstrapAdminToken: undefined,
+      bounds: { perUser: 3, live: 500, hibernated: 2_000, queued: 300 },
       logLevel: "info",
     });
   });
@@ -38,6 +39,8 @@ describe("the api's environment", () => {
     ["RINGSIDE_API_PORT", "70000"],
     ["RINGSIDE_PUBLIC_URL", "ftp://example"],
     ["RINGSIDE_BOOTSTRAP_ADMIN_TOKEN", "hunter2"],
+    ["RINGSIDE_SESSIONS_PER_USER", "0"],
+    ["RINGSIDE_QUEUE_LENGTH", "-7"],
     ["LOG_LEVEL", "loud"],
   ])("names %s when it is wrong, and does not repeat its value", (name, value) => {
     const parse = () => parseConfig({ ...NEEDED, [name]: value });

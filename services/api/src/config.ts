@@ -1,7 +1,17 @@
 import { bearerTokenSchema, REDIS_PREFIX_DEFAULT } from "@ringside/shared";
 import { z } from "zod";
+import {
+  QUEUE_LENGTH_MAX,
+  SESSIONS_CONFIGURED_MAX,
+  SESSIONS_HIBERNATED_MAX,
+  SESSIONS_LIVE_MAX,
+  SESSIONS_PER_USER_MAX,
+} from "./limits.ts";
+import type { SessionBounds } from "./sessions/admission.ts";
 
 const logLevelSchema = z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]);
+/** At least one: 0 would be a server that takes nobody. */
+const countSchema = z.coerce.number().int().min(1).max(SESSIONS_CONFIGURED_MAX);
 
 const environmentSchema = z.object({
   DATABASE_URL: z.string().regex(/^postgres(?:ql)?:\/\//, { error: "must begin with postgresql://" }),
@@ -18,6 +28,10 @@ const environmentSchema = z.object({
   RINGSIDE_LABS_DIR: z.string().min(1).optional(),
   RINGSIDE_TICKET_KEY_FILE: z.string().min(1),
   RINGSIDE_BOOTSTRAP_ADMIN_TOKEN: bearerTokenSchema.optional(),
+  RINGSIDE_SESSIONS_PER_USER: countSchema.default(SESSIONS_PER_USER_MAX),
+  RINGSIDE_SESSIONS_LIVE: countSchema.default(SESSIONS_LIVE_MAX),
+  RINGSIDE_SESSIONS_HIBERNATED: countSchema.default(SESSIONS_HIBERNATED_MAX),
+  RINGSIDE_QUEUE_LENGTH: countSchema.default(QUEUE_LENGTH_MAX),
   LOG_LEVEL: logLevelSchema.default("info"),
 });
 
@@ -33,6 +47,7 @@ export interface Config {
   readonly labsDir: string | undefined;
   readonly ticketKeyFile: string;
   readonly bootstrapAdminToken: string | undefined;
+  readonly bounds: SessionBounds;
   readonly logLevel: z.infer<typeof logLevelSchema>;
 }
 
@@ -59,6 +74,12 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     labsDir: values.RINGSIDE_LABS_DIR,
     ticketKeyFile: values.RINGSIDE_TICKET_KEY_FILE,
     bootstrapAdminToken: values.RINGSIDE_BOOTSTRAP_ADMIN_TOKEN,
+    bounds: {
+      perUser: values.RINGSIDE_SESSIONS_PER_USER,
+      live: values.RINGSIDE_SESSIONS_LIVE,
+      hibernated: values.RINGSIDE_SESSIONS_HIBERNATED,
+      queued: values.RINGSIDE_QUEUE_LENGTH,
+    },
     logLevel: values.LOG_LEVEL,
   };
 }

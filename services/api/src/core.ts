@@ -6,9 +6,12 @@ import type { TicketSigner } from "./cells/tickets.ts";
 import type { Database } from "./database/database.ts";
 import type { ImageShelf } from "./images/image-shelf.ts";
 import type { LabFolder } from "./labs/lab-folder.ts";
+import type { Lane } from "./lane.ts";
 import type { OutboxDispatcher } from "./outbox/dispatcher.ts";
 import type { JobQueues } from "./queues/job-queues.ts";
+import type { SessionBounds } from "./sessions/admission.ts";
 import type { Waiters } from "./sessions/waiters.ts";
+import type { RecordingStore } from "./submissions/recording-store.ts";
 import type { TraceStore } from "./submissions/trace-store.ts";
 
 /** The parts that the routes share; opened by `openApi`. */
@@ -25,7 +28,11 @@ export interface Core {
   readonly cellClient: CellClient;
   readonly tickets: TicketSigner;
   readonly traces: TraceStore;
+  readonly recordings: RecordingStore;
   readonly waiters: Waiters;
+  readonly bounds: SessionBounds;
+  /** In which sessions are made. */
+  readonly provisions: Lane;
   /** The server shuts down. */
   readonly closing: AbortSignal;
 }

@@ -1,4 +1,4 @@
-import { TRACE_BYTES_MAX } from "@ringside/shared";
+import { RECORDING_BYTES_MAX, TRACE_BYTES_MAX } from "@ringside/shared";
 
 /** Every bound of the api, with its unit. Bounds shared with the cells stand in @ringside/shared. */
 
@@ -45,9 +45,29 @@ export const OUTBOX_BATCHES_MAX = 20;
 /** Queues of cells kept open. */
 export const CELL_QUEUES_MAX = 256;
 
-/** Sessions. */
+/**
+ * Work that a class sends in one burst runs in lanes: so many at a time, the others wait in order without holding a
+ * connection, so that every other request finds one at once.
+ */
+export const PROVISIONS_AT_ONCE_MAX = 2;
+export const PROVISIONS_WAITING_MAX = 1_000;
+
+/** Sessions; these are defaults, see config.ts. */
 export const SESSIONS_PER_USER_MAX = 3;
+/** Sessions that have, or wait for, a machine. */
 export const SESSIONS_LIVE_MAX = 500;
+/** Hibernated ones take no more than disk. */
+export const SESSIONS_HIBERNATED_MAX = 2_000;
+/** Sessions that wait for a machine. */
+export const QUEUE_LENGTH_MAX = 300;
+/** What an operator may raise these to. */
+export const SESSIONS_CONFIGURED_MAX = 100_000;
+/** How fast the queue moves is judged by the machines that became ready within this time. */
+export const QUEUE_SPEED_WINDOW_MS = 60_000;
+/** Whom a full queue turns away is told to come back when this share of it has moved on. */
+export const QUEUE_RETRY_PERCENT = 10;
+export const QUEUE_RETRY_SECONDS_MIN = 5;
+export const QUEUE_RETRY_SECONDS_MAX = 120;
 /** How long a student waits for a free machine before the session fails. */
 export const QUEUE_WAIT_MS_MAX = 5 * 60_000;
 export const NO_CAPACITY_RETRY_AFTER_SECONDS = 15;
@@ -57,9 +77,12 @@ export const DETAIL_CHARS_MAX = 2_000;
 
 /** Waiting requests. Beyond WAITERS_MAX a request is answered at once with the present state. */
 export const WAITERS_MAX = 500;
-export const WAITER_POLL_MS = 250;
-/** With more waiters than this each polls less often: at most 400 queries a second in all. */
-export const WAITERS_POLLING_FAST_MAX = 100;
+/** Changes are told by every replica (changes of others over Redis); looking again is for what was lost. */
+export const WAITER_POLL_MS = 1_000;
+/** With more waiters than this each polls less often: at most 50 queries a second in all. */
+export const WAITERS_POLLING_FAST_MAX = 50;
+/** How long a request that changed a machine waits for its cell's report, before it answers with what is there. */
+export const REPORT_WAIT_MS_MAX = 3_000;
 
 /** Reconciler. */
 export const RECONCILE_MS = 2_000;
@@ -69,11 +92,15 @@ export const RECONCILE_ROWS_MAX = 1_000;
  * renews within this time.
  */
 export const LEASE_GRACE_MS = 4_000;
+/** A start job that was sent this long ago may be looked for; a class's burst is over by then. */
+export const JOB_LOOK_AFTER_MS = 5_000;
+/** A cell's own queue is left when its runner has not announced itself for this long: any cell can start afresh. */
+export const CELL_AWAY_GRACE_MS = 5_000;
 /** A job that ended without a word leaves this much time for a report that is on its way. */
 export const SILENT_JOB_GRACE_MS = 15_000;
 
 /** Workers. */
-export const REPORTS_AT_ONCE_MAX = 8;
+export const REPORTS_AT_ONCE_MAX = 2;
 export const GRADES_AT_ONCE_MAX = 1;
 /** For what a person has to mend: an image to build, a lab's file to correct. */
 export const JOB_PUT_OFF_MS = 15_000;
@@ -88,7 +115,11 @@ export const SHUTDOWN_MS_MAX = 4_500;
 
 /** Cells. */
 export const CELL_REQUEST_TIMEOUT_MS = 10_000;
-export const CELL_ANSWER_BYTES_MAX = 16 * 1024;
+/** Saving and waking take a second at most, but a wake may wait for a free slot. */
+export const MACHINE_ERRAND_TIMEOUT_MS = 45_000;
+export const CELL_ANSWER_BYTES_MAX = 64 * 1024;
+export const RECORDING_DOWNLOAD_TIMEOUT_MS = 30_000;
+export const TEMPLATE_DOWNLOAD_TIMEOUT_MS = 120_000;
 export const TRACE_DOWNLOAD_TIMEOUT_MS = 60_000;
 export const CELLS_MAX = 256;
 export const CELL_SCAN_ROUNDS_MAX = 1_000;
@@ -109,3 +140,8 @@ export const GRADE_LATE_MS = 5_000;
 
 /** Traces. The last events and the seal may pass the limit at which a session is ended. */
 export const TRACE_STORE_BYTES_MAX = TRACE_BYTES_MAX + 1024 * 1024;
+
+/** Replay logs. QEMU writes on for a moment after the limit at which a session is ended. */
+export const RECORDING_STORE_BYTES_MAX = RECORDING_BYTES_MAX + 4 * 1024 * 1024;
+/** A session that was reset more often keeps the logs of its last machines. */
+export const RECORDINGS_PER_SUBMISSION_MAX = 20;

@@ -25,6 +25,7 @@ async function start(config: Config, log: pino.Logger): Promise<Api> {
     labsDir: config.labsDir ?? repository("course/labs"),
     ticketKeyPem: await readFile(config.ticketKeyFile, "utf8"),
     bootstrapAdminToken: config.bootstrapAdminToken,
+    bounds: config.bounds,
     grader: gradeInThread,
   });
   api.app.server.maxConnections = CONNECTIONS_MAX;

@@ -16,13 +16,23 @@ import type { Grader } from "./grades/grader.ts";
 import { GradeReconciler } from "./grades/reconciler.ts";
 import { ImageShelf } from "./images/image-shelf.ts";
 import { LabFolder } from "./labs/lab-folder.ts";
-import { GRADES_AT_ONCE_MAX, REPORTS_AT_ONCE_MAX, REQUESTS_FINISH_MS_MAX } from "./limits.ts";
+import { Lane } from "./lane.ts";
+import {
+  GRADES_AT_ONCE_MAX,
+  PROVISIONS_AT_ONCE_MAX,
+  PROVISIONS_WAITING_MAX,
+  REPORTS_AT_ONCE_MAX,
+  REQUESTS_FINISH_MS_MAX,
+} from "./limits.ts";
 import { OutboxDispatcher } from "./outbox/dispatcher.ts";
+import { ChangeFeed } from "./queues/change-feed.ts";
 import { JobQueues } from "./queues/job-queues.ts";
 import { startWorker } from "./queues/workers.ts";
+import type { SessionBounds } from "./sessions/admission.ts";
 import { Reconciler } from "./sessions/reconciler.ts";
 import { applyReport } from "./sessions/reports.ts";
 import { Waiters } from "./sessions/waiters.ts";
+import { RecordingStore } from "./submissions/recording-store.ts";
 import { TraceStore } from "./submissions/trace-store.ts";
 
 export interface ApiOptions {
@@ -38,6 +48,7 @@ export interface ApiOptions {
   /** Ed25519 private key, PKCS #8. */
   readonly ticketKeyPem: string;
   readonly bootstrapAdminToken: string | undefined;
+  readonly bounds: SessionBounds;
   readonly grader: Grader;
 }
 
@@ -90,13 +101,15 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
   const redisError = (error: Error): void => log.warn({ err: error }, "redis");
   const redis = stack.adopt(connectRedis(options.redisUrl, "command", redisError), (opened) => opened.disconnect());
   const queues = stack.use(new JobQueues(redis, prefix, redisError));
-  const waiters = new Waiters();
+  const subscriber = stack.adopt(connectRedis(options.redisUrl, "worker", redisError), (opened) => opened.disconnect());
+  const onError = (error: unknown): void => log.debug({ err: error }, "the change feed");
+  const feed = new ChangeFeed({ redis, subscriber, prefix, onChange: (id) => waiters.wake(id), onError });
+  const waiters = new Waiters((id) => feed.tell(id));
   const outbox = stack.use(
     new OutboxDispatcher({
       database,
       queues,
       onError: (error) => log.warn({ err: error }, "the outbox waits"),
-      onQueued: (session) => waiters.notify(session),
     }),
   );
   const cells = new CellDirectory(redis, prefix);
@@ -114,7 +127,10 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
     cellClient: new CellClient(cells, tickets),
     tickets,
     traces: await TraceStore.open(options.dataDir),
+    recordings: await RecordingStore.open(options.dataDir),
     waiters,
+    bounds: options.bounds,
+    provisions: new Lane(PROVISIONS_AT_ONCE_MAX, PROVISIONS_WAITING_MAX),
     closing,
   };
 }
@@ -140,7 +156,10 @@ function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposable
       handle: async (report) => {
         await applyReport(database, report);
         outbox.kick();
-        waiters.notify(report.session);
+        // Nobody waits for a machine to be on its way; a hundred waiters that look for nothing are work.
+        if (report.kind !== "starting") {
+          waiters.notify(report.session);
+        }
       },
     }),
   );

@@ -9,6 +9,8 @@ export const STUB_REPLY_MS = 5_000;
 /** Packets that a stub may send where none is due before its link is given up. */
 export const STUB_STRAY_PACKETS_MAX = 64;
 export const STUB_DAMAGED_PACKETS_MAX = 16;
+/** Packets that one answer of QEMU's monitor may take. */
+export const MONITOR_REPLY_PACKETS_MAX = 16;
 export const FEATURE_FILES_MAX = 16;
 export const FEATURE_BYTES_MAX = 256 * 1024;
 /** QEMU gives at most this much of a document at a time. */
@@ -73,6 +75,10 @@ export const CONSOLE_DROPPED_REPORT_MS = 1_000;
 export const CONSOLE_EVENT_BYTES_MAX = 64 * 1024;
 /** Typed bytes that the guest has not taken yet; then reading from console clients stops. */
 export const CONSOLE_INPUT_BYTES_MAX = 64 * 1024;
+/** What a recorded machine's serial port is given at a time: half its FIFO. */
+export const CONSOLE_PACED_BYTES = 8;
+/** Silence after which a recorded machine's guest has taken what it does not echo. */
+export const CONSOLE_ECHO_MS = 20;
 export const CONSOLE_CLIENTS_MAX = 16;
 export const CONSOLE_RECONNECT_MS = 200;
 export const CONSOLE_RECONNECTS_MAX = 5;
@@ -93,6 +99,22 @@ export const PRESENCE_RETRY_MS = 2_000;
 export const REDIS_COMMAND_MS = 2_000;
 /** On SIGTERM: time to take breakpoints out and to say goodbye. */
 export const DRAIN_MS = 4_000;
+
+// Sleep, and what the runner is asked
+/** A client of a sleeping machine is held this long. */
+export const WAKE_MS = 30_000;
+/** Saving takes tens of ms, but a busy cell may do many at once. */
+export const CELL_LINK_MS = 30_000;
+export const CELL_LINK_ANSWER_BYTES_MAX = 64 * 1024;
+export const CELL_LINK_SOCKETS_MAX = 16;
+/** Errands of one session that wait for each other. */
+export const ERRANDS_WAITING_MAX = 16;
+/** Idle machines that are put to sleep at the same time. */
+export const IDLE_SLEEPS_MAX = 2;
+/** An idle machine that could not be saved is tried again after this. */
+export const IDLE_RETRY_MS = 60_000;
+export const TEMPLATE_FILE_BYTES_MAX = 64 * 1024;
+export const TEMPLATES_MAX = 1_024;
 
 // HTTP and TCP entries
 export const HEADERS_TIMEOUT_MS = 15_000;

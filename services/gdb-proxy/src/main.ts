@@ -1,4 +1,5 @@
 import process from "node:process";
+import { cacheDirectory } from "@ringside/image";
 import { pino } from "pino";
 import { z } from "zod";
 import { configSchema } from "./config.ts";
@@ -17,7 +18,7 @@ process.on("unhandledRejection", (error) => {
 });
 
 try {
-  const proxy = await GdbProxy.start(parsed.data, log);
+  const proxy = await GdbProxy.start(parsed.data, log, cacheDirectory(process.env));
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;

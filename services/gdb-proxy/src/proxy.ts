@@ -16,8 +16,11 @@ import { importSPKI } from "jose";
 import type { Logger } from "pino";
 import { awaitRedis } from "./await-redis.ts";
 import { Announcement } from "./cell/announcement.ts";
+import { CellLink } from "./cell/cell-link.ts";
+import { MachineErrands } from "./cell/machine-errands.ts";
 import { MachineFolders } from "./cell/machine-folders.ts";
 import { PresenceReports } from "./cell/presence.ts";
+import { ReplayFiles } from "./cell/replay-files.ts";
 import type { Client } from "./cell/served-session.ts";
 import { Sessions } from "./cell/sessions.ts";
 import type { Transport } from "./client/transport.ts";
@@ -40,12 +43,15 @@ export class GdbProxy implements AsyncDisposable {
   readonly #config: Config;
   readonly #sessions: Sessions;
   readonly #folders: MachineFolders;
+  readonly #link: CellLink;
+  readonly #errands: MachineErrands;
+  readonly #replayFiles: ReplayFiles;
   readonly #presence: PresenceReports;
   readonly #metrics: Metrics;
   readonly #stack = new AsyncDisposableStack();
   #entries: TcpEntries | null = null;
 
-  private constructor(config: Config, log: Logger) {
+  private constructor(config: Config, log: Logger, cacheDirectory: string) {
     this.#config = config;
     this.#log = log;
     const stack = this.#stack;
@@ -65,14 +71,26 @@ export class GdbProxy implements AsyncDisposable {
       log,
       presence: (session, epoch, debuggers) =>
         this.#presence.report({ kind: "presence", session, epoch, cell, atMs: Date.now(), debuggers }),
+      wakeMachine: (session) => this.#errands.wanted(session),
     });
-    this.#folders = new MachineFolders(config.RINGSIDE_RUN_DIR, log, (found) => this.#sessions.update(found));
-    this.#metrics = new Metrics(() => this.#sessions.size);
+    this.#folders = new MachineFolders(config.RINGSIDE_RUN_DIR, log, (found) => {
+      this.#sessions.update(found);
+      this.#errands.hibernateIdle();
+    });
+    this.#metrics = new Metrics(this.#sessions);
+    this.#link = stack.use(new CellLink(config.RINGSIDE_RUN_DIR));
+    const [sessions, link, metrics] = [this.#sessions, this.#link, this.#metrics];
+    const freshen = (session: string) => this.#freshen(session);
+    this.#errands = new MachineErrands({ sessions, link, metrics, log, freshen });
+    this.#replayFiles = new ReplayFiles({ dataDirectory: config.RINGSIDE_DATA_DIR, cacheDirectory, log });
   }
 
-  /** Starts everything; resolves when clients can connect. */
-  static async start(config: Config, log: Logger): Promise<GdbProxy> {
-    const proxy = new GdbProxy(config, log);
+  /**
+   * Starts everything; resolves when clients can connect.
+   * @param cacheDirectory where the cell's runner keeps its templates
+   */
+  static async start(config: Config, log: Logger, cacheDirectory: string): Promise<GdbProxy> {
+    const proxy = new GdbProxy(config, log, cacheDirectory);
     try {
       await proxy.#start();
     } catch (error) {
@@ -109,11 +127,16 @@ export class GdbProxy implements AsyncDisposable {
       origins: config.RINGSIDE_ORIGINS,
       redeem,
       openTcpEntry: (claims, source) => this.#counted(() => this.#openTcpEntry(claims, source)),
-      seal: (session) => {
+      machine: (session, errand) => this.#counted(() => this.#errands.perform(session, errand)),
+      seal: async (session) => {
         this.#entries?.close(session);
-        return this.#sessions.seal(session);
+        // A machine that has just ended is in the recording, too.
+        await this.#freshen(session);
+        return this.#sessions.seal(session, async () => (await this.#link.ask({ do: "finish", session })).recordings);
       },
       readTrace: (session) => readTraceBytes(this.#sessions.traceDirectory(session)),
+      readRecording: (session, epoch) => this.#replayFiles.recording(session, epoch),
+      readTemplate: (contents) => this.#replayFiles.template(contents),
       readiness: () => this.#readiness(),
       metrics: this.#metrics.registry,
     });
@@ -170,11 +193,10 @@ export class GdbProxy implements AsyncDisposable {
   }
 
   async #connect(kind: "gdb" | "console", claims: TicketClaims, transport: Transport): Promise<void> {
-    await this.#freshen(claims.sid);
+    if (kind === "gdb") mayDebug(claims);
     const client: Client = { user: claims.sub, role: claims.role };
-    const session = this.#sessions.get(claims.sid);
+    const session = await this.#errands.awake(claims.sid);
     if (kind === "gdb") {
-      mayDebug(claims);
       session.attachGdb(transport, client);
     } else {
       session.attachConsole(transport, client);
@@ -186,10 +208,10 @@ export class GdbProxy implements AsyncDisposable {
     mayDebug(claims);
     if (this.#entries === null) throw new RingsideError("session_not_ready");
     this.#entries.mustAllow(source);
-    await this.#freshen(claims.sid);
-    this.#sessions.get(claims.sid).mustBeFree();
-    return this.#entries.open(claims.sid, source, (transport) => {
-      this.#sessions.get(claims.sid).attachGdb(transport, { user: claims.sub, role: claims.role });
+    (await this.#errands.awake(claims.sid)).mustBeFree();
+    return this.#entries.open(claims.sid, source, async (transport) => {
+      const session = await this.#errands.awake(claims.sid);
+      session.attachGdb(transport, { user: claims.sub, role: claims.role });
       this.#metrics.connections.inc({ kind: "gdb", via: transport.via });
     });
   }

@@ -7,52 +7,19 @@ import { cacheDirectory, findImage, type Image, imagePath, loadImage } from "@ri
 import { tcpEntrySchema } from "@ringside/shared";
 import type { TraceEventOf } from "@ringside/trace";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
-import type { WebSocket } from "ws";
 import { TestCell } from "./testing/cell.ts";
 import { TestMachineFolder } from "./testing/machine-folder.ts";
+import { Screen } from "./testing/screen.ts";
 import { readEvents } from "./testing/trace-events.ts";
 
 const run = promisify(execFile);
 const GDB_TIMEOUT_MS = 60_000;
-const PROMPT_TIMEOUT_MS = 25_000;
 
 let image: Image;
 let cell: TestCell;
 let machine: TestMachineFolder;
 let qemu: ChildProcess;
 let screen: Screen;
-
-/** What a console client has seen, and typing into it. */
-class Screen {
-  readonly ws: WebSocket;
-  text = "";
-  #seen = 0;
-
-  constructor(ws: WebSocket) {
-    this.ws = ws;
-    ws.on("message", (data: Buffer) => {
-      this.text += data.toString("latin1");
-    });
-  }
-
-  /** Waits for a text after what was waited for before. */
-  async wait(text: string): Promise<void> {
-    const until = performance.now() + PROMPT_TIMEOUT_MS;
-    for (;;) {
-      const at = this.text.indexOf(text, this.#seen);
-      if (at >= 0) {
-        this.#seen = at + text.length;
-        return;
-      }
-      if (performance.now() > until) throw new Error(`no ${text} in:\n${this.text}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  type(line: string): void {
-    this.ws.send(Buffer.from(line));
-  }
-}
 
 function startQemu(folder: TestMachineFolder): ChildProcess {
   const child = spawn(

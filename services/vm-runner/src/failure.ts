@@ -14,6 +14,8 @@ const failure = (reason: FailReason, detail: string): Failure => ({
 });
 
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
+/** What QEMU and bubblewrap say where they cannot write. */
+const DISK_FULL_TEXT = /No space left on device|Disk quota exceeded/;
 
 function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
@@ -34,7 +36,7 @@ export function failureOfStart(error: unknown): Failure {
     case "machine_unresponsive":
       return failure("start_timeout", detail);
     case "machine_gone":
-      return failure("machine_crashed", detail);
+      return failure(DISK_FULL_TEXT.test(detail) ? "storage_full" : "machine_crashed", detail);
     default:
       return failure("internal", detail);
   }
@@ -46,10 +48,17 @@ export function failureOfEnd(end: Exclude<MachineEnd, { kind: "stopped" }>): Fai
     case "guest_exited":
       return failure("guest_exited", end.detail);
     case "crashed":
-      return failure("machine_crashed", end.detail);
+      return failure(DISK_FULL_TEXT.test(end.detail) ? "storage_full" : "machine_crashed", end.detail);
     case "unresponsive":
       return failure("machine_unresponsive", end.detail);
     default:
       return end satisfies never;
   }
+}
+
+/** What the proxy is told of an errand that failed. */
+export function errorOfErrand(cause: unknown): RingsideError {
+  if (cause instanceof RingsideError) return cause;
+  if (DISK_FULL.has(systemCode(cause))) return new RingsideError("storage_full", { cause });
+  return new RingsideError("internal", { cause });
 }

@@ -28,6 +28,16 @@ test("the same runner claims again, another one does not get the same epoch", as
   expect(await two.claim(session, 3)).toBe("held");
 });
 
+test("a former runner's lease is free for the next runner of its cell, but not by renewing", async () => {
+  const session = newId("ses");
+  const next = new Leases(redis, { prefix, cell: "one", runner: "runner-next" });
+  await one.claim(session, 3);
+  expect(await next.renew(session, 3)).toBe("held");
+  expect(await next.claim(session, 3)).toBe("ok");
+  expect(await one.renew(session, 3)).toBe("held");
+  expect(await two.claim(session, 3)).toBe("held");
+});
+
 test("a newer epoch takes the lease from anybody, an older one from nobody", async () => {
   const session = newId("ses");
   expect(await one.claim(session, 3)).toBe("ok");
@@ -38,7 +48,7 @@ test("a newer epoch takes the lease from anybody, an older one from nobody", asy
 
 test("of many runners that claim at once exactly one gets the lease", async () => {
   const session = newId("ses");
-  const runners = Array.from({ length: 20 }, (_, i) => new Leases(redis, { prefix, cell: "c", runner: `r${i}` }));
+  const runners = Array.from({ length: 20 }, (_, i) => new Leases(redis, { prefix, cell: `c${i}`, runner: `r${i}` }));
   const claims = await Promise.all(runners.map((runner) => runner.claim(session, 1)));
   expect(claims.filter((claim) => claim === "ok")).toHaveLength(1);
 });

@@ -8,7 +8,7 @@ import type { Redis } from "ioredis";
  *   stale   a newer epoch is there: we must not run this one
  *   held    another runner holds this very epoch
  *
- * Claiming and renewing are the same step: a lease that Redis forgot is taken again unless somebody was faster.
+ * A lease that Redis forgot is taken again by its renewal, unless somebody was faster.
  */
 export type ClaimResult = "ok" | "stale" | "held";
 
@@ -19,7 +19,8 @@ if now then
   if readable and type(lease) == 'table' then
     local epoch = tonumber(lease.epoch) or 0
     if epoch > tonumber(ARGV[2]) then return 'stale' end
-    if epoch == tonumber(ARGV[2]) and lease.runner ~= ARGV[3] then return 'held' end
+    local dead = ARGV[5] ~= '' and lease.cell == ARGV[5]
+    if epoch == tonumber(ARGV[2]) and lease.runner ~= ARGV[3] and not dead then return 'held' end
   end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
@@ -46,16 +47,28 @@ export class Leases {
     this.#runner = options.runner;
   }
 
-  /** Takes or renews the lease for LEASE_TTL_MS. Throws what Redis throws when it cannot be reached. */
-  async claim(session: string, epoch: number): Promise<ClaimResult> {
-    const lease: Lease = { cell: this.#cell, runner: this.#runner, epoch };
-    const key = leaseKey(this.#prefix, session);
-    const result = await this.#redis.eval(CLAIM, 1, key, JSON.stringify(lease), epoch, this.#runner, LEASE_TTL_MS);
-    return result as ClaimResult;
+  /**
+   * Takes the lease for LEASE_TTL_MS, also from a former runner of this cell: a cell has one runner at a time, so that
+   * one is dead. Throws what Redis throws when it cannot be reached.
+   */
+  claim(session: string, epoch: number): Promise<ClaimResult> {
+    return this.#claim(session, epoch, this.#cell);
+  }
+
+  /** Renews the lease, or takes it again where nobody has it. Throws as `claim` does. */
+  renew(session: string, epoch: number): Promise<ClaimResult> {
+    return this.#claim(session, epoch, "");
   }
 
   /** Gives the lease up if it is still ours. */
   async release(session: string, epoch: number): Promise<void> {
     await this.#redis.eval(RELEASE, 1, leaseKey(this.#prefix, session), epoch, this.#runner);
+  }
+
+  /** @param deadCell a cell whose leases are free to take */
+  async #claim(session: string, epoch: number, deadCell: string): Promise<ClaimResult> {
+    const lease: Lease = { cell: this.#cell, runner: this.#runner, epoch };
+    const values = [JSON.stringify(lease), epoch, this.#runner, LEASE_TTL_MS, deadCell];
+    return (await this.#redis.eval(CLAIM, 1, leaseKey(this.#prefix, session), ...values)) as ClaimResult;
   }
 }

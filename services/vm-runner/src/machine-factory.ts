@@ -1,91 +1,172 @@
+import { join } from "node:path";
 import {
-  type Confinement,
-  cloneMachine,
   coldBoot,
-  JAIL_USER_ID_MIN,
+  type LoadOptions,
   type Machine,
-  type MachineEnd,
-  type MachinePlace,
-  preparePlace,
+  machineLimits,
+  type OpenedState,
+  openState,
+  RECORDING_FILE,
+  saveState,
+  type Template,
   TemplateFault,
   type TemplateStore,
   within,
 } from "@ringside/emulator";
-import { type Arch, MACHINE_START_TIMEOUT_MS, type START_HOWS, type StartJob } from "@ringside/shared";
+import { type Arch, MACHINE_START_TIMEOUT_MS, RingsideError, type StartHow, type StartJob } from "@ringside/shared";
 import type { Logger } from "pino";
+import type { Pass } from "./crash-points.ts";
 import type { Images } from "./images.ts";
-import type { RunDirectory } from "./run-directory.ts";
-import type { Slot } from "./slots.ts";
-
-/** A machine that runs, as far as its host is concerned. */
-export interface StartedMachine {
-  /** QEMU's process id. */
-  readonly pid: number;
-  /** See `machine.json`. */
-  readonly consoleStart: string;
-  readonly ended: Promise<MachineEnd>;
-  readonly stop: () => Promise<void>;
-  readonly how: (typeof START_HOWS)[number];
-  readonly qemuVersion: string;
-  readonly arch: Arch;
-}
-
-/** Brings a machine up for a job: the edge between the runner's logic and the emulator. */
-export type StartMachine = (job: StartJob, name: string, slot: Slot, signal: AbortSignal) => Promise<StartedMachine>;
-
-/** How machines of a slot are confined. Slot 0 is for templates. */
-export function confinementOf(slot: Slot | 0, insecureNoJail: boolean): Confinement {
-  if (insecureNoJail) return { kind: "none" };
-  return { kind: "jail", userId: process.getuid?.() === 0 ? JAIL_USER_ID_MIN + slot : undefined };
-}
+import { RECORDING_FINISH_MS } from "./limits.ts";
+import type { OwnPlace, Places } from "./places.ts";
+import type { Pool } from "./pool.ts";
+import type { Origin, StartedMachine, StartMachine } from "./started-machine.ts";
+import { type WarmMachine, warmKey, warmKind } from "./warm-machine.ts";
 
 export interface FactoryOptions {
-  readonly directory: RunDirectory;
+  readonly places: Places;
+  readonly pool: Pool<WarmMachine>;
   readonly images: Images;
   readonly templates: TemplateStore;
-  readonly insecureNoJail: boolean;
+  readonly pass: Pass;
   readonly log: Logger;
 }
 
-async function started(machine: Machine, rest: Pick<StartedMachine, "how" | "qemuVersion" | "arch">) {
-  const pid = await machine.process.pid();
-  return { pid, consoleStart: machine.consoleStart, ended: machine.ended, stop: () => machine.stop(), ...rest };
+/** What a clone is given. */
+type Load = Pick<LoadOptions, "state" | "run">;
+
+/** A machine in its place, and what it came from. */
+interface Up {
+  readonly machine: Machine;
+  readonly place: OwnPlace;
+  readonly how: StartHow;
+  readonly qemuVersion: string;
+  readonly arch: Arch;
+  readonly template: Template | null;
 }
 
 /**
- * Machines start as clones of their image's template. Where the template does not load, the machine boots cold:
- * slower, but there; the template is then made anew by the next start.
+ * Machines come from the pool; where none waits they are spawned as clones of their image's template; where the
+ * template does not load they boot cold: slower, but there. The template is then made anew by the next start.
+ * What was saved, and what is to be recorded, needs its template.
  */
-export function machineFactory(options: FactoryOptions): StartMachine {
-  const { directory, images, templates, insecureNoJail, log } = options;
-  return async (job, name, slot, signal) => {
-    const { memoryMib, parameters } = job;
+export class MachineFactory {
+  readonly #with: FactoryOptions;
+
+  constructor(options: FactoryOptions) {
+    this.#with = options;
+  }
+
+  readonly start: StartMachine = async (job, origin, signal) => {
+    const { templates, images, log, pass } = this.#with;
+    if (origin.kind !== "fresh") {
+      const state = await openState(origin.file);
+      const template = await this.#templateOf(state, job);
+      const run = origin.kind === "state" || origin.run === "as-before" ? state.header.runOn : false;
+      return this.#started(await this.#clone(job, template, { state, run }, signal), job, origin);
+    }
     const image = await images.find(job.image);
-    const { arch } = image;
-    const qemuVersion = await templates.qemuVersion(arch);
-    const place = { name, folder: directory.machinePath(name), confinement: confinementOf(slot, insecureNoJail) };
     const patience = { timeoutMs: MACHINE_START_TIMEOUT_MS, signal };
+    const template = await within(templates.get(image, job.memoryMib), patience, "the image's template");
     try {
-      const template = await within(templates.get(image, memoryMib), patience, "the image's template");
-      await freshPlace(directory, place);
-      const cloning = cloneMachine({ place, template, parameters, signal });
-      const machine = await cloning.catch(async (error) => {
-        if (error instanceof TemplateFault) await templates.discard(template);
-        throw error;
-      });
-      return started(machine, { how: "clone", qemuVersion, arch });
+      return await this.#started(await this.#clone(job, template, { run: true }, signal), job, origin);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof TemplateFault)) throw error;
-      log.warn({ error, name }, "no machine from the template: booting cold");
+      log.warn({ error, template: template.key }, "a template does not load");
+      await templates.discard(template);
+      for (const recording of [false, true]) await this.#with.pool.forget(warmKey(template.contents, recording));
+      if (job.record) throw error;
     }
-    await freshPlace(directory, place);
-    const machine = await coldBoot({ place, arch, memoryMib, image, parameters, signal });
-    return started(machine, { how: "cold", qemuVersion, arch });
+    log.warn({ session: job.session }, "no machine from the template: booting cold");
+    const { memoryMib, parameters, cpuPercent } = job;
+    const place = await this.#with.places.make(machineLimits(memoryMib, cpuPercent));
+    try {
+      pass("after-spawn");
+      const machine = await coldBoot({ place, arch: image.arch, memoryMib, image, parameters, signal });
+      const qemuVersion = await templates.qemuVersion(image.arch);
+      return await this.#started(
+        { machine, place, how: "cold", qemuVersion, arch: image.arch, template: null },
+        job,
+        origin,
+      );
+    } catch (error) {
+      await place.remove();
+      throw error;
+    }
   };
-}
 
-async function freshPlace(directory: RunDirectory, place: MachinePlace): Promise<void> {
-  await directory.removeMachine(place.name);
-  await preparePlace(place);
+  async #templateOf(state: OpenedState, job: StartJob): Promise<Template> {
+    const template = await this.#with.templates.withContents(state.header.template);
+    if (template !== null && template.image === job.image) return template;
+    const why = template === null ? "its template is not on this host any more" : "it is of another image";
+    throw new RingsideError("state_damaged", { message: `The machine's saved state cannot be loaded: ${why}` });
+  }
+
+  /** A clone from the pool, or spawned. One that does not load is tried once more: it may have been killed just then. */
+  async #clone(job: StartJob, template: Template, what: Load, signal: AbortSignal): Promise<Up> {
+    const { places, pool, pass, log } = this.#with;
+    const kind = warmKind(places, template, job.record);
+    pass("before-spawn");
+    const waiting = pool.take(kind);
+    const first = waiting ?? (await kind.make(signal));
+    pass("after-spawn");
+    try {
+      return await this.#load(first, job, what, waiting === null ? "clone" : "pool", signal);
+    } catch (error) {
+      if (!(error instanceof TemplateFault)) throw error;
+      log.warn({ error, session: job.session }, "a clone did not load: once more");
+    }
+    try {
+      return await this.#load(await kind.make(signal), job, what, "clone", signal);
+    } catch (error) {
+      if (!(error instanceof TemplateFault) || what.state === undefined) throw error;
+      throw new RingsideError("state_damaged", { cause: error });
+    }
+  }
+
+  async #load(warm: WarmMachine, job: StartJob, what: Load, how: StartHow, signal: AbortSignal): Promise<Up> {
+    const { pass, log } = this.#with;
+    const { place, prewarmed } = warm;
+    const { template } = prewarmed;
+    try {
+      const machine = await prewarmed.load({ parameters: job.parameters, ...what, signal });
+      // It has the pool's share of CPU until then: no reason to wait.
+      place.group.set(machineLimits(job.memoryMib, job.cpuPercent)).catch((error) => {
+        log.error({ error, machine: place.name }, "a machine's limits could not be set: it keeps the pool's");
+      });
+      pass("after-load");
+      return { machine, place, how, qemuVersion: template.qemuVersion, arch: template.arch, template };
+    } catch (error) {
+      await warm.end();
+      throw error;
+    }
+  }
+
+  async #started(up: Up, job: StartJob, origin: Origin): Promise<StartedMachine> {
+    const { machine, place, how, qemuVersion, arch, template } = up;
+    const pid = await machine.process.pid();
+    place.pid = pid;
+    return {
+      ...{ name: place.name, pid, how, qemuVersion, arch },
+      // What a machine wrote before it slept was seen then.
+      consoleStart: origin.kind === "hibernated" ? "" : machine.consoleStart,
+      template: template?.contents ?? null,
+      ended: machine.ended,
+      show: (file) => place.show(file),
+      hide: () => place.hide(),
+      stop: () => machine.stop(),
+      quit: () => within(machine.quit(), { timeoutMs: RECORDING_FINISH_MS }, "the end of the recording"),
+      async save(file, runOn) {
+        if (template === null) {
+          const message = "This machine was booted without a template, and cannot be saved: reset it first";
+          throw new RingsideError("conflict", { message });
+        }
+        const { bytes } = await saveState(machine, place, { template, file, runOn, signal: machine.gone });
+        return bytes;
+      },
+      recordingLog: () => (job.record ? join(place.folder, RECORDING_FILE) : null),
+      remove: () => place.remove(),
+    };
+  }
 }

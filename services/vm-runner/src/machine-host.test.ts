@@ -1,86 +1,36 @@
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MachineEnd } from "@ringside/emulator";
 import { connectRedis } from "@ringside/redis";
-import { leaseKey, newId, type Report, RingsideError, type StartJob } from "@ringside/shared";
-import { pino } from "pino";
+import { leaseKey, RingsideError, type StartJob } from "@ringside/shared";
 import { afterAll, expect, inject, test } from "vitest";
-import { Leases } from "./lease.ts";
-import type { StartMachine } from "./machine-factory.ts";
-import { MachineHost } from "./machine-host.ts";
-import { Metrics } from "./metrics.ts";
-import { RunDirectory } from "./run-directory.ts";
-import { Slots } from "./slots.ts";
+import { type HostBedOptions, hostBed, newJob as job } from "./testing/host-bed.ts";
 
 // Real Redis and real folders; only the emulator is a fake.
-const log = pino({ level: "silent" });
 const redis = connectRedis(inject("redisUrl"), "worker", () => undefined);
 const base = mkdtempSync(join(tmpdir(), "rs-host-"));
-const closing: (() => Promise<void>)[] = [];
+const closing: AsyncDisposable[] = [];
 let count = 0;
 afterAll(async () => {
-  for (const close of closing) await close();
+  for (const bed of closing) await bed[Symbol.asyncDispose]();
   rmSync(base, { recursive: true, force: true });
   redis.disconnect();
 });
 
-interface Fake {
-  readonly name: string;
-  readonly crash: (end: MachineEnd) => void;
-  stopped: boolean;
-}
-
-async function setup(
-  slotCount = 2,
-  before: (job: StartJob, signal: AbortSignal) => Promise<void> = async () => undefined,
-) {
+async function setup(slots = 2, before?: HostBedOptions["before"]) {
   count += 1;
-  const prefix = `test-${randomUUID()}`;
-  const runner = `runner-${count}`;
-  const directory = await RunDirectory.open(join(base, String(count)));
-  closing.push(() => directory[Symbol.asyncDispose]());
-  const leases = new Leases(redis, { prefix, cell: "one", runner });
-  const other = new Leases(redis, { prefix, cell: "two", runner: "another" });
-  const [said, fakes, slots] = [[] as Report[], [] as Fake[], new Slots(slotCount)];
-  const start: StartMachine = async (job, name, _slot, signal) => {
-    await before(job, signal);
-    signal.throwIfAborted();
-    await mkdir(directory.machinePath(name));
-    let end: (how: MachineEnd) => void = () => undefined;
-    const ended = new Promise<MachineEnd>((resolve) => {
-      end = resolve;
-    });
-    const fake: Fake = { name, crash: (how) => end(how), stopped: false };
-    fakes.push(fake);
-    const stop = async (): Promise<void> => {
-      fake.stopped = true;
-      end({ kind: "stopped" });
-    };
-    return { pid: 1, consoleStart: "", ended, stop, how: "clone", qemuVersion: "QEMU", arch: "x86_64" };
-  };
-  const reports = { send: (report: Report) => void said.push(report) };
-  const metrics = new Metrics();
-  const host = new MachineHost(slots, { cell: "one", start, directory, leases, reports, metrics, log });
-  const take = (job: StartJob) => host.start(job, slots.take() ?? 0);
-  const kinds = () => said.map(({ kind, epoch }) => `${kind} ${epoch}`);
-  return { host, take, said, kinds, fakes, slots, directory, leases, other, prefix };
+  const bed = await hostBed({ redis, folder: join(base, String(count)), slots, ...(before && { before }) });
+  closing.push(bed);
+  return bed;
 }
-
-const job = (change: Partial<StartJob> = {}): StartJob => ({
-  ...{ session: newId("ses"), epoch: 1, user: newId("usr"), lab: "net-listen", image: "b".repeat(64) },
-  ...{ memoryMib: 64, parameters: { backlog: 5 }, notAfterMs: Date.now() + 60_000 },
-  ...change,
-});
 
 test("a start reports starting and ready, and machine.json is there", async () => {
-  const { take, kinds, directory, slots } = await setup();
+  const { take, kinds, directory, fakes, slots } = await setup();
   const one = job();
   expect(await take(one)).toBe("done");
   expect(kinds()).toEqual(["starting 1", "ready 1"]);
-  expect(await readdir(directory.machinePath(`${one.session}.1`))).toEqual(["machine.json"]);
+  expect(await readdir(directory.shownPath(fakes[0]?.name ?? ""))).toEqual(["machine.json"]);
   expect(slots.free).toBe(1);
 });
 
@@ -95,15 +45,16 @@ test("a start job that comes again says ready again, and no second machine start
 });
 
 test("a newer epoch replaces the machine without a word about the old one; an older epoch is dropped", async () => {
-  const { take, kinds, fakes, slots, directory } = await setup();
+  const { host, take, kinds, fakes, slots, folders } = await setup();
   const first = job();
   await take(first);
   await take({ ...first, epoch: 2 });
+  await expect.poll(() => host.count).toBe(1);
   expect(kinds()).toEqual(["starting 1", "ready 1", "starting 2", "ready 2"]);
   expect(fakes.map(({ stopped }) => stopped)).toEqual([true, false]);
   await take(first);
   expect(fakes).toHaveLength(2);
-  expect(await directory.machineNames()).toEqual([`${first.session}.2`]);
+  expect(await folders()).toEqual([fakes[1]?.name]);
   expect(slots.free).toBe(1);
 });
 
@@ -144,17 +95,13 @@ test.each([
   ["machine_crashed", { kind: "crashed", detail: "signal 11" }],
   ["machine_unresponsive", { kind: "unresponsive", detail: "silence" }],
 ] as const)("a machine that ends by itself fails with %s, once, and leaves nothing", async (reason, end) => {
-  const { host, take, said, fakes, slots, directory, prefix } = await setup();
+  const { host, take, said, fakes, slots, folders, prefix } = await setup();
   const one = job();
   await take(one);
   fakes[0]?.crash(end);
   await expect.poll(() => host.count).toBe(0);
   expect(said.slice(2)).toMatchObject([{ kind: "failed", reason, detail: end.detail }]);
-  expect([slots.free, await directory.machineNames(), await redis.get(leaseKey(prefix, one.session))]).toEqual([
-    2,
-    [],
-    null,
-  ]);
+  expect([slots.free, await folders(), await redis.get(leaseKey(prefix, one.session))]).toEqual([2, [], null]);
 });
 
 test("a stop ends the machine and says so; once more it says so again", async () => {
@@ -241,12 +188,71 @@ test("a machine that came up after its lease went to another runner is never sho
   expect(kinds()).toEqual(["starting 1"]);
 });
 
-test("with all slots taken, a waiting reset makes room by ending its own machine only", async () => {
+test("with all slots taken, a reset of the cell's own queue starts in its machine's slot, and no other job does", async () => {
   const { host, take, fakes, slots } = await setup(2);
   const [one, two] = [job(), job()];
   await take(one);
   await take(two);
-  await host.makeRoomFor([{ junk: true }, job(), { ...one, epoch: 1 }, { ...two, epoch: 2 }]);
-  expect(fakes.map(({ stopped }) => stopped)).toEqual([false, true]);
-  expect(slots.free).toBe(1);
+  expect(await host.start({ ...two, epoch: 2 }, null)).toBe("done");
+  await expect.poll(() => host.count).toBe(2);
+  expect(fakes.map(({ stopped }) => stopped)).toEqual([false, true, false]);
+  expect(await host.start(job(), null)).toBe("later");
+  expect([slots.free, fakes.length]).toEqual([0, 3]);
+});
+
+test("a reset's machine is shown only once the old one is out of sight, and never waits for its end", async () => {
+  let shownBefore: readonly string[] = [];
+  const bed = await setup(1);
+  const first = job();
+  await bed.take(first);
+  const [old] = bed.fakes;
+  const show = bed.directory.show.bind(bed.directory);
+  bed.directory.show = async (name, file) => {
+    shownBefore = await readdir(bed.directory.machines);
+    await show(name, file);
+  };
+  expect(await bed.host.start({ ...first, epoch: 2 }, null)).toBe("done");
+  expect(shownBefore).toEqual([]);
+  expect(old?.stopped).toBe(true);
+  expect(await readdir(bed.directory.machines)).toEqual([bed.fakes[1]?.name]);
+});
+
+test("resets one after the other leave one machine and lose no slot", async () => {
+  const { host, take, slots, folders, kinds } = await setup(2);
+  const first = job();
+  await take(first);
+  await Promise.all([2, 3, 4, 5].map((epoch) => host.start({ ...first, epoch }, null)));
+  await expect.poll(() => host.count).toBe(1);
+  expect([slots.free, (await folders()).length, kinds().at(-1)]).toEqual([1, 1, "ready 5"]);
+  await host.stop({ session: first.session, epoch: 5, reason: "stopped" });
+  expect([slots.free, (await folders()).length]).toEqual([2, 0]);
+});
+
+test("a recorded machine's log is kept however it ends, and is whole where it ended in good order", async () => {
+  const { host, take, fakes, recordings } = await setup(2);
+  const [one, two] = [job({ record: true }), job({ record: true })];
+  await take(one);
+  await take(two);
+  await host.stop({ session: one.session, epoch: 1, reason: "submitted" });
+  expect(fakes[0]?.quit).toBe(true);
+  expect(await recordings.of(one.session)).toMatchObject([{ epoch: 1, whole: true, template: "c".repeat(64) }]);
+  fakes[1]?.crash({ kind: "crashed", detail: "signal 9" });
+  await expect.poll(() => host.count).toBe(0);
+  expect(await recordings.of(two.session)).toMatchObject([{ epoch: 1, whole: false }]);
+});
+
+test("a run directory without room fails the session as storage_full, and leaves nothing", async () => {
+  const { host, take, said, slots, fakes, folders, directory } = await setup();
+  directory.show = () => Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
+  expect(await take(job())).toBe("done");
+  await expect.poll(() => host.count).toBe(0);
+  expect(said.at(-1)).toMatchObject({ kind: "failed", reason: "storage_full" });
+  expect([fakes[0]?.stopped, slots.free, await folders()]).toEqual([true, 2, []]);
+});
+
+test("once it closes, a host starts nothing", async () => {
+  const { host, take, fakes } = await setup();
+  host.close();
+  expect(await take(job())).toBe("later");
+  expect(fakes).toEqual([]);
 });

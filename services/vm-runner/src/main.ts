@@ -31,11 +31,14 @@ try {
     redisUrl: config.REDIS_URL,
     prefix: config.RINGSIDE_PREFIX,
     runDirectory: config.RINGSIDE_RUN_DIR,
+    dataDirectory: config.RINGSIDE_DATA_DIR,
     cacheFolder: cacheDirectory(process.env),
     slots: config.RINGSIDE_SLOTS,
+    pool: { min: config.RINGSIDE_POOL_MIN, max: config.RINGSIDE_POOL_MAX },
     httpPort: config.RINGSIDE_RUNNER_PORT,
     insecureNoJail: config.RINGSIDE_INSECURE_NO_JAIL === "1",
     warmImages: config.RINGSIDE_WARM_IMAGES,
+    crashAt: config.NODE_ENV === "test" ? config.RINGSIDE_CRASH_AT : undefined,
     log,
   });
   log.info({ runner: runner.name, slots: config.RINGSIDE_SLOTS, httpPort: runner.httpPort }, "ready");

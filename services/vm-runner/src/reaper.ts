@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processesWithArgument } from "@ringside/emulator";
+import { type MachineGroups, processesWithArgument } from "@ringside/emulator";
 import { RingsideError } from "@ringside/shared";
 import { REAP_KILL_TIMEOUT_MS, REAP_POLL_MS } from "./limits.ts";
 import type { RunDirectory } from "./run-directory.ts";
@@ -30,22 +30,38 @@ async function endProcesses(name: string): Promise<number> {
 export interface Reaped {
   readonly folders: number;
   readonly processes: number;
+  readonly groups: number;
+}
+
+export interface ReapOptions {
+  readonly directory: RunDirectory;
+  readonly groups: MachineGroups;
+  /** Tells for a machine's name whether this runner has it. */
+  readonly isOurs: (name: string) => boolean;
+  /** Sees what a machine leaves, before its folder is removed. */
+  readonly rescue: (folder: string) => Promise<void>;
 }
 
 /**
- * Removes machines that no live machine of this runner stands behind: what a runner that was killed has left.
- * Their processes normally died with it; those that did not are ended first.
- * @param isOurs tells for a machine folder's name whether this runner has it
+ * Removes machines that no live machine of this runner stands behind: what a runner that was killed has left. Their
+ * processes normally died with it; those that did not are ended first.
  */
-export async function reapMachines(directory: RunDirectory, isOurs: (name: string) => boolean): Promise<Reaped> {
-  let [folders, processes] = [0, 0];
-  for (const name of await directory.machineNames()) {
+export async function reapMachines({ directory, groups, isOurs, rescue }: ReapOptions): Promise<Reaped> {
+  let [folders, processes, leftGroups] = [0, 0, 0];
+  for (const { name, folder } of await directory.machineFolders()) {
     if (isOurs(name)) continue;
     processes += await endProcesses(name);
-    await directory.removeMachine(name);
+    await rescue(folder);
+    await directory.remove(name);
     folders += 1;
   }
-  return { folders, processes };
+  for (const name of await groups.names()) {
+    if (isOurs(name)) continue;
+    processes += await endProcesses(name);
+    await groups.removeByName(name);
+    leftGroups += 1;
+  }
+  return { folders, processes, groups: leftGroups };
 }
 
 /** The same for templates that were being made; only for the runner's start, when none is. */
@@ -56,5 +72,5 @@ export async function reapTemplates(directory: RunDirectory): Promise<Reaped> {
     await rm(join(directory.templates, name), { recursive: true, force: true });
     folders += 1;
   }
-  return { folders, processes };
+  return { folders, processes, groups: 0 };
 }

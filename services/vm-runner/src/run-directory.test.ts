@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { processesWithArgument } from "@ringside/emulator";
+import { MachineGroups, machineLimits, processesWithArgument } from "@ringside/emulator";
 import { type MachineFile, machineFileSchema, newId } from "@ringside/shared";
 import { afterAll, expect, test } from "vitest";
 import { reapMachines, reapTemplates } from "./reaper.ts";
@@ -15,35 +15,33 @@ let count = 0;
 const fresh = (): string => join(base, String(++count));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-function file(): MachineFile {
-  const [session, user, image] = [newId("ses"), newId("usr"), "a".repeat(64)];
-  const rest = {
-    lab: "net-listen",
-    arch: "x86_64",
-    parameters: { backlog: 3 },
-    qemuVersion: "QEMU 7.2",
-    pid: 42,
-    consoleStart: "MenuOS>>",
-  } as const;
-  return { session, epoch: 1, user, image, ...rest };
+function file(machine: string): MachineFile {
+  return machineFileSchema.parse({
+    ...{ machine, session: newId("ses"), epoch: 1, user: newId("usr"), image: "a".repeat(64), lab: "net-listen" },
+    ...{ arch: "x86_64", parameters: { backlog: 3 }, qemuVersion: "QEMU 7.2", pid: 42, consoleStart: "MenuOS>>" },
+  });
 }
 
-test("machine.json appears whole, and goes with its folder", async () => {
+test("a machine is shown whole, hidden whole, and removed", async () => {
   await using directory = await RunDirectory.open(fresh());
-  await mkdir(directory.machinePath("x.1"));
-  const written = file();
-  await directory.announceMachine("x.1", written);
-  const path = join(directory.machinePath("x.1"), "machine.json");
+  const name = newId("mch");
+  await mkdir(directory.poolPath(name));
+  const written = file(name);
+  await directory.show(name, written);
+  const path = join(directory.shownPath(name), "machine.json");
   expect(machineFileSchema.parse(JSON.parse(readFileSync(path, "utf8")))).toEqual(written);
-  expect(await readdir(directory.machinePath("x.1"))).toEqual(["machine.json"]);
-  await directory.removeMachine("x.1");
-  expect(await directory.machineNames()).toEqual([]);
+  expect(await readdir(directory.pool)).toEqual([]);
+  await directory.hide(name);
+  expect(await readdir(directory.machines)).toEqual([]);
+  expect(await directory.machineFolders()).toEqual([{ name, folder: directory.poolPath(name) }]);
+  await directory.remove(name);
+  expect(await directory.machineFolders()).toEqual([]);
 });
 
 test("folders may be passed through but not looked into", async () => {
   const path = fresh();
   await using directory = await RunDirectory.open(path);
-  for (const folder of [path, directory.machines, directory.templates]) {
+  for (const folder of [path, directory.machines, directory.pool, directory.templates]) {
     expect(statSync(folder).mode & 0o777).toBe(0o711);
   }
 });
@@ -62,19 +60,27 @@ test("a second runner is refused as long as the first is there, and not after a 
 
 test("the reaper removes what no machine owns, its processes first, and leaves the others alone", async () => {
   await using directory = await RunDirectory.open(fresh());
-  const [orphan, ours, stranger] = [`${newId("ses")}.1`, `${newId("ses")}.2`, `${newId("ses")}.3`];
-  const processes = [orphan, ours, stranger].map((name) => spawn("bash", ["-c", "sleep 600 & wait", name]));
-  for (const name of [orphan, ours]) {
-    await mkdir(directory.machinePath(name));
-    await writeFile(join(directory.machinePath(name), "machine.json"), "{}");
-  }
+  await using groups = await MachineGroups.open({ cell: `test-${process.pid}` });
+  const [orphan, pooled, ours, stranger] = [newId("mch"), newId("mch"), newId("mch"), newId("mch")];
+  const processes = [orphan, pooled, ours, stranger].map((name) => spawn("bash", ["-c", "sleep 600 & wait", name]));
+  for (const name of [orphan, ours]) await mkdir(directory.shownPath(name));
+  await mkdir(directory.poolPath(pooled));
+  const left = await groups.create(orphan, machineLimits(64));
+  const kept = await groups.create(ours, machineLimits(64));
   await mkdir(join(directory.templates, "template-1"));
   await expect.poll(() => processesWithArgument(orphan)).toHaveLength(1);
-  expect(await reapMachines(directory, (name) => name === ours)).toEqual({ folders: 1, processes: 1 });
-  expect(await processesWithArgument(orphan)).toEqual([]);
-  expect(await processesWithArgument(ours)).toHaveLength(1);
-  expect(await processesWithArgument(stranger)).toHaveLength(1);
-  expect(await directory.machineNames()).toEqual([ours]);
-  expect(await reapTemplates(directory)).toEqual({ folders: 1, processes: 0 });
+  const seen: string[] = [];
+  const rescue = async (folder: string): Promise<void> => void seen.push(folder);
+  const leftGroups = groups.kind === "nice" ? 0 : 1;
+  const reap = () => reapMachines({ directory, groups, isOurs: (name) => name === ours, rescue });
+  expect(await reap()).toEqual({ folders: 2, processes: 2, groups: leftGroups });
+  expect(seen.toSorted()).toEqual([directory.shownPath(orphan), directory.poolPath(pooled)].toSorted());
+  for (const name of [orphan, pooled]) expect(await processesWithArgument(name)).toEqual([]);
+  for (const name of [ours, stranger]) expect(await processesWithArgument(name)).toHaveLength(1);
+  expect((await directory.machineFolders()).map(({ name }) => name)).toEqual([ours]);
+  expect(await groups.names()).toEqual(groups.kind === "nice" ? [] : [ours]);
+  expect(await reap()).toEqual({ folders: 0, processes: 0, groups: 0 });
+  expect(await reapTemplates(directory)).toMatchObject({ folders: 1, processes: 0 });
   for (const child of processes) child.kill("SIGKILL");
+  for (const group of [left, kept]) await group.remove();
 });

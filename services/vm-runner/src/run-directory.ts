@@ -1,28 +1,43 @@
 import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { MACHINE_FILE, MACHINES_FOLDER, type MachineFile, machineFileSchema, RingsideError } from "@ringside/shared";
+import {
+  CELL_LINK_SOCKET,
+  MACHINE_FILE,
+  MACHINES_FOLDER,
+  type MachineFile,
+  machineFileSchema,
+  RingsideError,
+} from "@ringside/shared";
 
 /**
  * The cell's run directory (contract: cell.ts of @ringside/shared), and below it, of this process alone:
  *
+ *   pool/         machines that are not shown to the proxy: prewarmed, starting, or ending
  *   t/            where templates boot
  *   runner.sock   held by the one runner of this directory; nobody speaks on it
  *
- * Folders are open to pass through, as machines run as users of their own, but not to look into.
+ * A machine's folder is moved from pool/ to m/ with its machine.json in it, and back: each is one step for whoever
+ * looks. What is mounted in its jail stays the same folder. Folders are open to pass through, as machines run as users
+ * of their own, but not to look into.
  */
+const POOL_FOLDER = "pool";
 const TEMPLATES_FOLDER = "t";
 const LOCK_SOCKET = "runner.sock";
 const PASS_THROUGH = 0o711;
 
 export class RunDirectory {
   readonly machines: string;
+  readonly pool: string;
   readonly templates: string;
+  readonly cellSocket: string;
   readonly #lock: Server;
 
   private constructor(path: string, lock: Server) {
     this.machines = join(path, MACHINES_FOLDER);
+    this.pool = join(path, POOL_FOLDER);
     this.templates = join(path, TEMPLATES_FOLDER);
+    this.cellSocket = join(path, CELL_LINK_SOCKET);
     this.#lock = lock;
   }
 
@@ -31,37 +46,52 @@ export class RunDirectory {
    * @throws RingsideError `conflict` when another runner is there
    */
   static async open(path: string): Promise<RunDirectory> {
-    for (const folder of [path, join(path, MACHINES_FOLDER), join(path, TEMPLATES_FOLDER)]) {
+    for (const folder of [path, ...[MACHINES_FOLDER, POOL_FOLDER, TEMPLATES_FOLDER].map((name) => join(path, name))]) {
       await mkdir(folder, { recursive: true });
       await chmod(folder, PASS_THROUGH);
     }
     return new RunDirectory(path, await lock(join(path, LOCK_SOCKET)));
   }
 
-  /** Names of all machine folders, ours or not. */
-  machineNames(): Promise<readonly string[]> {
-    return readdir(this.machines);
+  /** Paths of all machines' folders, ours or not, shown or not. */
+  async machineFolders(): Promise<readonly { readonly name: string; readonly folder: string }[]> {
+    const found = await Promise.all(
+      [this.machines, this.pool].map(async (root) =>
+        (await readdir(root)).map((name) => ({ name, folder: join(root, name) })),
+      ),
+    );
+    return found.flat();
   }
 
   templateNames(): Promise<readonly string[]> {
     return readdir(this.templates);
   }
 
-  machinePath(name: string): string {
+  shownPath(name: string): string {
     return join(this.machines, name);
   }
 
-  /** Writes `machine.json`: from now on the machine is there for the proxy. */
-  async announceMachine(name: string, file: MachineFile): Promise<void> {
-    const path = join(this.machinePath(name), MACHINE_FILE);
-    await writeFile(`${path}.new`, `${JSON.stringify(machineFileSchema.parse(file))}\n`, { flag: "wx", mode: 0o600 });
-    await rename(`${path}.new`, path);
+  poolPath(name: string): string {
+    return join(this.pool, name);
   }
 
-  /** Removes a machine's folder: `machine.json` first, so that nobody finds half a machine. */
-  async removeMachine(name: string): Promise<void> {
-    await rm(join(this.machinePath(name), MACHINE_FILE), { force: true });
-    await rm(this.machinePath(name), { recursive: true, force: true });
+  /** Shows a machine to the proxy, with its `machine.json`. */
+  async show(name: string, file: MachineFile): Promise<void> {
+    const path = join(this.poolPath(name), MACHINE_FILE);
+    await writeFile(path, `${JSON.stringify(machineFileSchema.parse(file))}\n`, { flag: "wx", mode: 0o600 });
+    await rename(this.poolPath(name), this.shownPath(name));
+  }
+
+  /** Takes a shown machine out of sight. */
+  async hide(name: string): Promise<void> {
+    await rename(this.shownPath(name), this.poolPath(name));
+  }
+
+  /** Removes a machine's folder, wherever it is. */
+  async remove(name: string): Promise<void> {
+    await rm(join(this.shownPath(name), MACHINE_FILE), { force: true });
+    await rm(this.shownPath(name), { recursive: true, force: true });
+    await rm(this.poolPath(name), { recursive: true, force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,267 +1,174 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { processesWithArgument } from "@ringside/emulator";
-import { cacheDirectory, findImage, loadImage } from "@ringside/image";
-import { connectRedis } from "@ringside/redis";
-import {
-  cellQueue,
-  cellRunnerKey,
-  cellRunnerSchema,
-  machineFileSchema,
-  newId,
-  REPORTS_QUEUE,
-  type Report,
-  reportSchema,
-  START_QUEUE,
-  type StartJob,
-  startJobId,
-  stopJobId,
-} from "@ringside/shared";
-import { Queue, Worker } from "bullmq";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { cellRunnerKey, cellRunnerSchema, type StartJob, startJobId } from "@ringside/shared";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { end, RunnerBed, TestConsole, until } from "../../../tests/support/runner-bed.ts";
 
-// The runner as its own process, with real Redis (its own: it is killed here), real QEMU and the real course image.
-const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "rs-r-"));
-const [runDirectory, cache, redisUrl] = [
-  join(folder, "run"),
-  join(folder, "cache"),
-  `unix://${join(folder, "redis.sock")}`,
-];
-const prefix = `test-${randomUUID()}`;
-const said: Report[] = [];
-const runners: ChildProcess[] = [];
-let redisServer: ChildProcess;
-let image = "";
+// The runner as its own process, with real Redis, real QEMU and the real course image.
+const bed = new RunnerBed();
+beforeAll(() => bed.open());
+afterEach(() => bed.clear());
+afterAll(() => bed[Symbol.asyncDispose]());
 
-async function startRedis(): Promise<void> {
-  const options = ["--port", "0", "--unixsocket", join(folder, "redis.sock"), "--dir", folder, "--appendonly", "yes"];
-  redisServer = spawn("redis-server", [...options, "--save", ""], { stdio: "ignore" });
-  await vi.waitFor(() => expect(existsSync(join(folder, "redis.sock"))).toBe(true));
-}
-
-chmodSync(folder, 0o711);
-const redis = connectRedis(redisUrl, "worker", () => undefined);
-const starts = new Queue(START_QUEUE, { connection: redis, prefix });
-const stops = new Queue(cellQueue("one"), { connection: redis, prefix });
-const hear = new Worker(
-  REPORTS_QUEUE,
-  async (job) => {
-    said.push(reportSchema.parse(job.data));
-  },
-  { connection: redis, prefix },
-);
-for (const part of [starts, stops]) part.on("error", () => undefined);
-hear.on("error", () => undefined);
-
-beforeAll(async () => {
-  await startRedis();
-  const real = cacheDirectory(process.env);
-  const found = await findImage(real, "linux-x86_64");
-  if (found === null) throw new Error("the course image linux-x86_64 is not built: run ./ringside image build");
-  image = (await loadImage(found)).manifest.digest;
-  mkdirSync(cache);
-  symlinkSync(join(real, "images"), join(cache, "images"));
-});
-
-afterEach(async () => {
-  for (const runner of runners.splice(0))
-    if (runner.exitCode === null && runner.signalCode === null) await end(runner, "SIGKILL");
-  said.splice(0);
-});
-
-afterAll(async () => {
-  await Promise.all([hear.close(true), starts.close(), stops.close()]);
-  redis.disconnect();
-  await end(redisServer, "SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  const ended = once(child, "exit");
-  child.kill(signal);
-  const [code] = (await ended) as [number | null];
-  return code;
-}
-
-/** Starts a runner and waits for its `ready` line. */
-async function runner(settings: Record<string, string> = {}): Promise<ChildProcess> {
-  const env = {
-    ...{ PATH: process.env.PATH, RINGSIDE_CELL: "one", REDIS_URL: redisUrl, RINGSIDE_PREFIX: prefix },
-    ...{ RINGSIDE_RUN_DIR: runDirectory, RINGSIDE_CACHE: cache, RINGSIDE_SLOTS: "4", ...settings },
-  };
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ["ignore", "pipe", "pipe"] });
-  runners.push(child);
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (chunk: Buffer) => {
-      log += chunk.toString();
-    });
-  }
-  await expect.poll(() => log, { timeout: 15_000 }).toContain('"msg":"ready"');
-  return child;
-}
-
-async function start(change: Partial<StartJob> = {}): Promise<StartJob> {
-  const job: StartJob = {
-    ...{ session: newId("ses"), epoch: 1, user: newId("usr"), lab: "net-listen", image, memoryMib: 64 },
-    ...{ parameters: { backlog: 17, port: 5001, payload: "hi" }, notAfterMs: Date.now() + 60_000, ...change },
-  };
-  await starts.add("start", job, { jobId: startJobId(job) });
-  return job;
-}
-
-const reportsOf = (session: string) => said.filter((report) => report.session === session);
-const saidOf = (session: string) => reportsOf(session).map(({ kind, epoch }) => `${kind} ${epoch}`);
-const heard = (session: string, what: string) =>
-  expect.poll(() => saidOf(session), { timeout: 20_000, interval: 10 }).toContain(what);
-const pathOf = ({ session, epoch }: StartJob) => join(runDirectory, "m", `${session}.${epoch}`);
-const machineFile = (job: StartJob) =>
-  machineFileSchema.parse(JSON.parse(readFileSync(join(pathOf(job), "machine.json"), "utf8")));
+const shown = (): readonly string[] => readdirSync(join(bed.run, "m"));
+const announced = async () =>
+  cellRunnerSchema.parse(JSON.parse((await bed.redis.get(cellRunnerKey(bed.prefix, "one"))) ?? "{}"));
 
 test("machines come, are reset and go, and nothing is left of them", async () => {
-  await runner();
-  const jobs = await Promise.all([start(), start(), start()]);
-  for (const { session } of jobs) await heard(session, "ready 1");
+  await bed.runner({ RINGSIDE_POOL_MAX: "0" });
+  const jobs = await Promise.all([bed.start({ cpuPercent: 20, idleMinutes: 7 }), bed.start(), bed.start()]);
+  for (const { session } of jobs) await bed.heard(session, "ready 1");
   const [first, second, third] = jobs as [StartJob, StartJob, StartJob];
-  const { user, parameters } = first;
-  expect(machineFile(first)).toMatchObject({
-    session: first.session,
-    epoch: 1,
-    user,
-    parameters,
-    arch: "x86_64",
-    image,
-  });
-  expect(readdirSync(pathOf(first)).sort()).toEqual(["console.sock", "gdb.sock", "machine.json"]);
-  const announced = cellRunnerSchema.parse(JSON.parse((await redis.get(cellRunnerKey(prefix, "one"))) ?? "{}"));
-  expect(announced.slots).toBe(4);
+  const { user, parameters, session } = first;
+  const before = bed.machine(session);
+  expect(before).toMatchObject({ session, epoch: 1, user, parameters, arch: "x86_64", image: bed.image });
+  expect(before).toMatchObject({ from: "fresh", recording: false, idleMinutes: 7, template: expect.any(String) });
+  expect(readdirSync(join(bed.run, "m", before.machine)).sort()).toEqual(["console.sock", "gdb.sock", "machine.json"]);
+  expect((await announced()).slots).toBe(4);
 
-  await start({ ...first, epoch: 2 });
-  await heard(first.session, "ready 2");
-  expect(existsSync(pathOf(first))).toBe(false);
+  await bed.start({ ...first, epoch: 2 }, "cell");
+  await bed.heard(session, "ready 2");
+  expect(bed.machine(session).epoch).toBe(2);
+  await until("the old machine's end", async () =>
+    (await processesWithArgument(before.machine)).length === 0 ? true : undefined,
+  );
   for (const [job, epoch] of [
     [first, 2],
     [second, 1],
     [third, 1],
   ] as const) {
-    const stop = { session: job.session, epoch, reason: "stopped" } as const;
-    await stops.add("stop", stop, { jobId: stopJobId(stop) });
-    await heard(job.session, `ended ${epoch}`);
-    expect(await processesWithArgument(`${job.session}.${epoch}`)).toEqual([]);
+    const { machine } = bed.machine(job.session);
+    await bed.stop({ session: job.session, epoch, reason: "stopped" });
+    await bed.heard(job.session, `ended ${epoch}`);
+    expect(await processesWithArgument(machine)).toEqual([]);
   }
-  expect(readdirSync(join(runDirectory, "m"))).toEqual([]);
-  expect(reportsOf(first.session).find(({ kind }) => kind === "ready")).toMatchObject({ how: "clone" });
+  await until("the folders' end", () => (bed.folders().length === 0 ? true : undefined));
+  expect(await bed.heard(session, "ready 1")).toMatchObject({ how: "clone" });
+});
+
+test("what waits in the pool is taken by a start, a reset too, and replaced", async () => {
+  const { log } = await bed.runner({ RINGSIDE_WARM_IMAGES: "linux-x86_64" });
+  const loadWith = (pool: number, starts: number) =>
+    until(`${pool} in the pool after ${starts} starts`, async () => {
+      const { load } = await announced();
+      return load.pool.ready === pool && load.starts.pool === starts ? load : undefined;
+    });
+  await loadWith(2, 0);
+  const waiting = readdirSync(join(bed.run, "pool"));
+  const job = await bed.start();
+  expect(await bed.heard(job.session, "ready 1")).toMatchObject({ how: "pool" });
+  expect(waiting).toContain(bed.machine(job.session).machine);
+  await loadWith(2, 1);
+  await bed.start({ ...job, epoch: 2 }, "cell");
+  expect(await bed.heard(job.session, "ready 2")).toMatchObject({ how: "pool" });
+  using console = new TestConsole(join(bed.run, "m", bed.machine(job.session).machine, "console.sock"));
+  await console.type("shell", "# ");
+  await console.type("env", "backlog=17"); // its own parameters
+  const load = await loadWith(3, 2); // two starts in one window
+  expect(load).toMatchObject({ running: 1, starts: { clone: 0, cold: 0 } });
+  expect(load.memory.privateBytes).toBeGreaterThan(4 * 4 * 1024 * 1024);
+  expect(log()).not.toContain('"level":50');
+});
+
+test("a prewarmed machine that is killed is replaced", async () => {
+  await bed.runner({ RINGSIDE_WARM_IMAGES: "linux-x86_64", RINGSIDE_POOL_MIN: "1", RINGSIDE_POOL_MAX: "1" });
+  const one = () =>
+    until("the pool", async () => ((await announced()).load.pool.ready === 1 ? bed.folders() : undefined));
+  const [name = ""] = await one();
+  for (const pid of await processesWithArgument(name)) process.kill(pid, "SIGKILL");
+  await until("another one", () => (bed.folders().some((folder) => folder !== name) ? true : undefined));
+  expect(await processesWithArgument(name)).toEqual([]);
+  const job = await bed.start();
+  await bed.heard(job.session, "ready 1");
 });
 
 test("the end of QEMU and the guest's reboot are told apart and reported, without another try", async () => {
-  await runner();
-  const [killed, rebooted] = [await start(), await start()];
-  for (const { session } of [killed, rebooted]) await heard(session, "ready 1");
-  process.kill(machineFile(killed).pid, "SIGKILL");
-  await heard(killed.session, "failed 1");
-  expect(reportsOf(killed.session).at(-1)).toMatchObject({ reason: "machine_crashed" });
-  const console = connect(join(pathOf(rebooted), "console.sock"));
-  console.on("error", () => undefined);
-  let seen = "";
-  console.on("data", (chunk: Buffer) => {
-    seen += chunk.toString("latin1");
-  });
-  console.write("shell\n");
-  await expect.poll(() => seen).toContain("# ");
+  await bed.runner();
+  const [killed, rebooted] = [await bed.start(), await bed.start()];
+  for (const { session } of [killed, rebooted]) await bed.heard(session, "ready 1");
+  process.kill(bed.machine(killed.session).pid, "SIGKILL");
+  expect(await bed.heard(killed.session, "failed 1")).toMatchObject({ reason: "machine_crashed" });
+  using console = new TestConsole(join(bed.run, "m", bed.machine(rebooted.session).machine, "console.sock"));
+  await console.type("shell", "# ");
   console.write("reboot -f\n");
-  await heard(rebooted.session, "failed 1");
-  expect(reportsOf(rebooted.session).at(-1)).toMatchObject({ reason: "guest_exited" });
-  for (const job of [killed, rebooted]) expect(saidOf(job.session)).toEqual(["starting 1", "ready 1", "failed 1"]);
-  expect(readdirSync(join(runDirectory, "m"))).toEqual([]);
+  expect(await bed.heard(rebooted.session, "failed 1")).toMatchObject({ reason: "guest_exited" });
+  for (const { session } of [killed, rebooted])
+    expect(bed.saidOf(session)).toEqual(["starting 1", "ready 1", "failed 1"]);
+  expect(shown()).toEqual([]);
 });
 
-test("a runner that is killed takes its machines along, and the next one clears up and goes on", async () => {
-  const first = await runner();
-  const job = await start();
-  await heard(job.session, "ready 1");
-  const name = `${job.session}.1`;
-  expect((await processesWithArgument(name)).length).toBeGreaterThanOrEqual(2);
-  await end(first, "SIGKILL");
-  await expect.poll(() => processesWithArgument(name), { timeout: 2_000 }).toEqual([]);
-  expect(existsSync(pathOf(job))).toBe(true);
-  await runner();
-  expect(existsSync(pathOf(job))).toBe(false);
-  await start({ ...job, epoch: 2 });
-  await heard(job.session, "ready 2");
-});
-
-test("a start whose runner is killed in the middle is started by the next runner, once", async () => {
-  rmSync(join(cache, "templates"), { recursive: true, force: true }); // the template's boot makes the middle long
-  const first = await runner();
-  const job = await start();
-  await heard(job.session, "starting 1");
-  await end(first, "SIGKILL");
-  expect(saidOf(job.session)).toEqual(["starting 1"]);
-  await runner();
-  await heard(job.session, "ready 1");
-  expect(readdirSync(join(runDirectory, "m"))).toEqual([`${job.session}.1`]);
-  expect(readdirSync(join(runDirectory, "t"))).toEqual([]);
+test("an emulator that stops answering is ended, and its session fails", async () => {
+  await bed.runner({ RINGSIDE_POOL_MAX: "0" });
+  const job = await bed.start();
+  await bed.heard(job.session, "ready 1");
+  const { pid, machine } = bed.machine(job.session);
+  process.kill(pid, "SIGSTOP");
+  expect(await bed.heard(job.session, "failed 1")).toMatchObject({ reason: "machine_unresponsive" });
+  expect(await processesWithArgument(machine)).toEqual([]);
+  expect(bed.folders()).toEqual([]);
 });
 
 test("a runner told to end takes no jobs, ends its machines as the operator's doing and exits well", async () => {
-  const first = await runner();
-  const job = await start();
-  await heard(job.session, "ready 1");
-  const ending = end(first, "SIGTERM");
-  await heard(job.session, "ended 1");
-  expect(reportsOf(job.session).at(-1)).toMatchObject({ reason: "operator" });
+  const { child } = await bed.runner();
+  const job = await bed.start();
+  await bed.heard(job.session, "ready 1");
+  const { machine } = bed.machine(job.session);
+  const ending = end(child, "SIGTERM");
+  expect(await bed.heard(job.session, "ended 1")).toMatchObject({ reason: "operator" });
   expect(await ending).toBe(0);
-  expect(await processesWithArgument(`${job.session}.1`)).toEqual([]);
-  expect(readdirSync(join(runDirectory, "m"))).toEqual([]);
-  expect(await redis.get(cellRunnerKey(prefix, "one"))).toBeNull();
-  const late = await start();
-  expect(await starts.getActiveCount()).toBe(0);
-  await starts.remove(startJobId(late));
+  expect(await processesWithArgument(machine)).toEqual([]);
+  expect([bed.folders(), existsSync(join(bed.run, "cell.sock"))]).toEqual([[], false]);
+  expect(await bed.redis.get(cellRunnerKey(bed.prefix, "one"))).toBeNull();
+  const late = await bed.start();
+  expect(await bed.starts.getActiveCount()).toBe(0);
+  await bed.starts.remove(startJobId(late));
 });
 
 test("a full cell leaves jobs to others, but a reset of its own machine does not wait", async () => {
-  await runner({ RINGSIDE_SLOTS: "1" });
-  const job = await start();
-  await heard(job.session, "ready 1");
-  await start({ ...job, epoch: 2 });
-  await heard(job.session, "ready 2");
-  const other = await start();
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  expect(saidOf(other.session)).toEqual([]);
-  expect(await starts.getWaitingCount()).toBe(1);
-  await start({ ...other, epoch: 2 });
-  await stops.add("stop", { session: job.session, epoch: 2, reason: "stopped" });
-  await heard(other.session, "ready 2");
-  expect(saidOf(other.session)).not.toContain("failed 1");
+  await bed.runner({ RINGSIDE_SLOTS: "1" });
+  const job = await bed.start();
+  await bed.heard(job.session, "ready 1");
+  const other = await bed.start();
+  await bed.start({ ...job, epoch: 2 }, "cell");
+  await bed.heard(job.session, "ready 2");
+  expect(bed.saidOf(other.session)).toEqual([]);
+  expect(await bed.starts.getWaitingCount()).toBe(1);
+  await bed.stop({ session: job.session, epoch: 2, reason: "stopped" });
+  await bed.heard(other.session, "ready 1");
 });
 
 test("machines outlive Redis, and what happened meanwhile is reported when it is back", async () => {
-  await runner();
-  const [staying, dying] = [await start(), await start()];
-  for (const { session } of [staying, dying]) await heard(session, "ready 1");
-  const { pid } = machineFile(staying);
-  await end(redisServer, "SIGKILL");
-  process.kill(machineFile(dying).pid, "SIGKILL");
-  await expect.poll(() => existsSync(pathOf(dying))).toBe(false);
-  rmSync(join(folder, "redis.sock"), { force: true });
-  await startRedis();
-  await heard(dying.session, "failed 1");
-  expect(machineFile(staying).pid).toBe(pid);
-  expect(await processesWithArgument(`${staying.session}.1`)).toContain(pid);
-  const later = await start();
-  await heard(later.session, "ready 1");
+  await bed.runner();
+  const [staying, dying] = [await bed.start(), await bed.start()];
+  for (const { session } of [staying, dying]) await bed.heard(session, "ready 1");
+  const { pid } = bed.machine(staying.session);
+  const doomed = bed.machine(dying.session);
+  await bed.killRedis();
+  process.kill(doomed.pid, "SIGKILL");
+  await until("the machine's end", () => (shown().includes(doomed.machine) ? undefined : true));
+  await bed.startRedis();
+  await bed.heard(dying.session, "failed 1");
+  expect(bed.machine(staying.session).pid).toBe(pid);
+  const later = await bed.start();
+  await bed.heard(later.session, "ready 1");
 });
 
 test("an image that is not there fails its session and nothing else", async () => {
-  await runner();
-  const job = await start({ image: "f".repeat(64) });
-  await heard(job.session, "failed 1");
-  expect(reportsOf(job.session).at(-1)).toMatchObject({ reason: "image_unavailable" });
+  await bed.runner();
+  const job = await bed.start({ image: "f".repeat(64) });
+  expect(await bed.heard(job.session, "failed 1")).toMatchObject({ reason: "image_unavailable" });
+});
+
+test("a start whose template was being made when its runner was killed is started by the next runner, once", async () => {
+  rmSync(join(bed.cache, "templates"), { recursive: true, force: true });
+  const { child } = await bed.runner();
+  const job = await bed.start();
+  await bed.heard(job.session, "starting 1");
+  await end(child, "SIGKILL");
+  expect(bed.saidOf(job.session)).toEqual(["starting 1"]);
+  await bed.runner();
+  await bed.heard(job.session, "ready 1");
+  expect(shown()).toHaveLength(1);
+  expect(readdirSync(join(bed.run, "t"))).toEqual([]);
 });

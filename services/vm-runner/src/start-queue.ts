@@ -6,10 +6,10 @@ import {
   START_QUEUE,
   startJobSchema,
 } from "@ringside/shared";
-import { type Job, Queue, UnrecoverableError, Worker } from "bullmq";
+import { type Job, UnrecoverableError, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { JOB_FETCH_WAIT_SECONDS, LEASE_HELD_RETRY_MS, RESET_LOOK_JOBS_MAX, RESET_LOOK_MS, RETRY_MS } from "./limits.ts";
+import { JOB_FETCH_WAIT_SECONDS, LEASE_HELD_RETRY_MS, RETRY_MS, ROOM_LOOK_MS } from "./limits.ts";
 import type { MachineHost } from "./machine-host.ts";
 import type { Slot, Slots } from "./slots.ts";
 
@@ -32,7 +32,6 @@ export interface StartQueueOptions {
 export class StartQueue {
   readonly #options: StartQueueOptions;
   readonly #worker: Worker;
-  readonly #queue: Queue;
   readonly #closing = new AbortController();
   readonly #atWork = new Set<Promise<void>>();
   readonly #loop: Promise<void>;
@@ -44,10 +43,7 @@ export class StartQueue {
       ...{ connection: redis, prefix, drainDelay: JOB_FETCH_WAIT_SECONDS },
       ...{ lockDuration: JOB_LOCK_MS, stalledInterval: JOB_STALLED_CHECK_MS, maxStalledCount: JOB_STALLED_COUNT_MAX },
     });
-    this.#queue = new Queue(START_QUEUE, { connection: redis, prefix });
-    const complain = (error: Error): void => log.warn({ error }, "start queue");
-    this.#worker.on("error", complain);
-    this.#queue.on("error", complain);
+    this.#worker.on("error", (error) => log.warn({ error }, "start queue"));
     this.#loop = this.#run();
   }
 
@@ -61,7 +57,6 @@ export class StartQueue {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
     await this.#worker.close(true);
-    await this.#queue.close();
   }
 
   async #run(): Promise<void> {
@@ -71,7 +66,7 @@ export class StartQueue {
     while (!signal.aborted) {
       try {
         if (this.#atWork.size >= startsAtOnce) await Promise.race(this.#atWork);
-        else if (slots.free === 0) await this.#waitForRoom();
+        else if (slots.free === 0) await slots.changed(ROOM_LOOK_MS, signal);
         else await this.#takeOne();
       } catch (error) {
         log.warn({ error }, "no start job could be taken");
@@ -80,24 +75,19 @@ export class StartQueue {
     }
   }
 
-  /** Only this loop takes slots, so a free one stays free until here. */
   async #takeOne(): Promise<void> {
-    const { slots } = this.#options;
-    const token = `${this.#options.runner}-${crypto.randomUUID()}`;
+    const { slots, runner } = this.#options;
+    const token = `${runner}-${crypto.randomUUID()}`;
     const job = await this.#worker.getNextJob(token);
     if (job === undefined || job === null) return;
     const slot = slots.take();
-    if (slot === null) throw new Error("a slot was taken elsewhere");
+    if (slot === null) {
+      // A machine that wakes was faster: another cell may have room.
+      await job.moveToDelayed(Date.now(), token);
+      return;
+    }
     const working = this.#workOn(job, token, slot).finally(() => this.#atWork.delete(working));
     this.#atWork.add(working);
-  }
-
-  /** A reset needs no new slot but its machine's own, and must not wait for somebody else to leave. */
-  async #waitForRoom(): Promise<void> {
-    await this.#options.slots.changed(RESET_LOOK_MS, this.#closing.signal);
-    if (this.#options.slots.free > 0 || this.#closing.signal.aborted) return;
-    const waiting = await this.#queue.getWaiting(0, RESET_LOOK_JOBS_MAX - 1);
-    await this.#options.host.makeRoomFor(waiting.map((job) => job.data));
   }
 
   async #workOn(job: Job, token: string, slot: Slot): Promise<void> {
@@ -108,7 +98,7 @@ export class StartQueue {
     try {
       const parsed = startJobSchema.safeParse(job.data);
       if (!parsed.success || this.#closing.signal.aborted) {
-        this.#options.slots.giveBack(slot);
+        slot.giveBack();
         if (parsed.success) await job.moveToDelayed(Date.now(), token);
         else await job.moveToFailed(new UnrecoverableError(parsed.error.message), token, false);
         return;

@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import {
   addMembersAnswerSchema,
   cellListSchema,
+  checkpointListSchema,
   courseListSchema,
   courseSchema,
   createTokenAnswerSchema,
@@ -9,7 +11,9 @@ import {
   type labSchema,
   memberListSchema,
   meSchema,
+  pauseSchema,
   readinessSchema,
+  savedStateSchema,
   sessionListSchema,
   sessionSchema,
   submissionSchema,
@@ -17,8 +21,8 @@ import {
   ticketAnswerSchema,
 } from "@ringside/shared";
 import { z } from "zod";
-import { API_WAIT_MS, DOWNLOAD_TIMEOUT_MS } from "../limits.ts";
-import { type ApiOptions, callApi, openResponse } from "./client.ts";
+import { API_WAIT_MS, DOWNLOAD_TIMEOUT_MS, MACHINE_WAIT_MS } from "../limits.ts";
+import { type ApiOptions, type ApiRequest, callApi, openResponse } from "./client.ts";
 
 /** Every route of the API that the CLI uses, by name. All of them throw CliError. */
 export type Api = ReturnType<typeof createApi>;
@@ -27,11 +31,19 @@ type NewMember = { readonly name: string; readonly studentNumber: string; readon
 
 /** The API at `options.url`, as the person whose token it is. */
 export function createApi(options: ApiOptions) {
-  return { options, ...sessionCalls(options), ...courseCalls(options), ...serviceCalls(options) };
+  return {
+    options,
+    ...sessionCalls(options),
+    ...machineCalls(options),
+    ...courseCalls(options),
+    ...serviceCalls(options),
+  };
 }
 
+const atSession = (session: string, rest = "") => `/v1/sessions/${encodeURIComponent(session)}${rest}`;
+
 function sessionCalls(options: ApiOptions) {
-  const at = (session: string, rest = "") => `/v1/sessions/${encodeURIComponent(session)}${rest}`;
+  const at = atSession;
   return {
     startSession: (lab: string, course: string | undefined, idempotencyKey: string) =>
       callApi(
@@ -76,6 +88,36 @@ function sessionCalls(options: ApiOptions) {
         },
         DOWNLOAD_TIMEOUT_MS,
       ),
+  };
+}
+
+/** What is done to a session's machine: its cell works on it while the request waits. */
+function machineCalls(options: ApiOptions) {
+  const call = <S extends z.ZodType>(schema: S, request: Omit<ApiRequest, "waitMs">) =>
+    callApi(options, { ...request, waitMs: MACHINE_WAIT_MS }, schema);
+  const post = <S extends z.ZodType>(path: string, schema: S, body: unknown = {}) =>
+    call(schema, { method: "POST", path, body });
+  const atCheckpoint = (session: string, name: string) =>
+    atSession(session, `/checkpoints/${encodeURIComponent(name)}`);
+  return {
+    hibernate: (id: string) => post(atSession(id, "/hibernate"), sessionSchema),
+    wake: (id: string) => post(atSession(id, "/wake"), sessionSchema),
+    pause: (id: string) => post(atSession(id, "/pause"), pauseSchema),
+    resume: (id: string) => post(atSession(id, "/resume"), pauseSchema),
+    /** A copy of a checkpoint, or (without one) of the machine as it is now. */
+    forkSession: (id: string, of: { checkpoint?: string }, idempotencyKey: string = randomUUID()) =>
+      call(sessionSchema, {
+        method: "POST",
+        path: atSession(id, "/fork"),
+        body: of,
+        headers: { "idempotency-key": idempotencyKey },
+      }),
+    checkpoints: async (id: string) =>
+      (await call(checkpointListSchema, { method: "GET", path: atSession(id, "/checkpoints") })).checkpoints,
+    saveCheckpoint: (id: string, name: string) => post(atSession(id, "/checkpoints"), savedStateSchema, { name }),
+    deleteCheckpoint: (id: string, name: string) =>
+      call(z.undefined(), { method: "DELETE", path: atCheckpoint(id, name) }),
+    restoreCheckpoint: (id: string, name: string) => post(`${atCheckpoint(id, name)}/restore`, sessionSchema),
   };
 }
 
@@ -133,14 +175,18 @@ function serviceCalls(options: ApiOptions) {
   };
 }
 
-/** Waits until a session has left requested, queued and starting; `onState` sees each answer. */
+/**
+ * Waits until a session has left requested, queued and starting; `onState` sees each answer.
+ * @param lookMs an answer comes at least this often, so that the place in the queue can be shown
+ */
 export async function waitForSession(
   api: Api,
   id: string,
   onState: (session: z.infer<typeof sessionSchema>) => void,
+  lookMs: number = API_WAIT_MS,
 ): Promise<z.infer<typeof sessionSchema>> {
   for (;;) {
-    const session = await api.session(id, API_WAIT_MS);
+    const session = await api.session(id, lookMs);
     onState(session);
     if (!["requested", "queued", "starting"].includes(session.state)) return session;
   }

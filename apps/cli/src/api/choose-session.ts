@@ -3,7 +3,8 @@ import { CliError } from "../exit-codes.ts";
 import type { Api } from "./calls.ts";
 
 /**
- * The session that a command is about: the one given, else the user's one live session.
+ * The session that a command is about: the one given, else the user's one live session. A copy is meant only
+ * where there is nothing else, so that copying one's machine changes no command's meaning.
  * @throws CliError where there is none, or more than one
  */
 export async function chooseSession(api: Api, given: string | undefined): Promise<Session> {
@@ -14,7 +15,9 @@ export async function chooseSession(api: Api, given: string | undefined): Promis
     return api.session(given);
   }
   const me = await api.me();
-  const live = (await api.sessions({ state: "live" })).filter((session) => session.user === me.user.id);
+  const own = (await api.sessions({ state: "live" })).filter((session) => session.user === me.user.id);
+  const originals = own.filter((session) => session.forkedFrom === null);
+  const live = originals.length > 0 ? originals : own;
   const [first, ...others] = live;
   if (!first) throw new CliError("not_found", "You have no live session: start one with `ringside start LAB`");
   if (others.length > 0) {
@@ -24,9 +27,9 @@ export async function chooseSession(api: Api, given: string | undefined): Promis
   return first;
 }
 
-/** @throws CliError where the session's machine is not there to connect to */
+/** @throws CliError where the session has no machine to connect to; a hibernated one is woken by whoever connects */
 export function assertConnectable(session: Session): void {
-  if (session.state === "ready" || session.state === "attached") return;
+  if (session.state === "ready" || session.state === "attached" || session.state === "hibernated") return;
   const why = session.message ?? session.reason ?? "";
   if (sessionIsFinal(session.state)) {
     throw new CliError(

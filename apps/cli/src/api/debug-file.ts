@@ -19,7 +19,7 @@ import type { Api } from "./calls.ts";
  * The kernel's debug file for a session: from this machine's images where it is here, with the source tree, else
  * fetched once from the server into the cache, under the image's digest.
  */
-export async function debugFiles(context: Context, api: Api, session: Session): Promise<DebugFiles> {
+export async function debugFiles(context: Context, api: Api, session: Pick<Session, "image">): Promise<DebugFiles> {
   const image = await localImage(context, session.image);
   if (image) return localDebugFiles(context, image);
   const debug = join(cacheFolder(context), "debug", session.image, "vmlinux");

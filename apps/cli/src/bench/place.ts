@@ -9,7 +9,7 @@ import { CliError } from "../exit-codes.ts";
 
 /** What the suites measure on: a box with a course, and an image's addresses. */
 const COURSE = "bench";
-const LAB = "net-listen";
+export const LAB = "net-listen";
 
 export interface Place {
   readonly temporary: TemporaryBox;
@@ -19,17 +19,18 @@ export interface Place {
   readonly listenAddress: string;
 }
 
-/** Sets up the course with `count` students. */
+/** Sets up the course with `count` students and these labs. */
 export async function preparePlace(
   temporary: TemporaryBox,
   image: Image,
   count: number,
   signal: AbortSignal,
+  labs: readonly string[] = [LAB],
 ): Promise<Place> {
   const { url, adminToken } = temporary.box;
   const admin = createApi({ url, token: adminToken, signal });
   await admin.createCourse(COURSE, "Bench");
-  await admin.offerLab(COURSE, LAB);
+  for (const lab of labs) await admin.offerLab(COURSE, lab);
   const added = await admin.addMembers(
     COURSE,
     Array.from({ length: count }, (_, n) => ({ name: `Bench ${n}`, studentNumber: `B${n}`, role: "student" as const })),
@@ -42,15 +43,16 @@ export async function preparePlace(
 }
 
 /** A ready session of the student. */
-export async function readySession(api: Api): Promise<Session> {
-  const session = await waitForSession(api, (await api.startSession(LAB, COURSE, randomUUID())).id, () => undefined);
+export async function readySession(api: Api, lab = LAB): Promise<Session> {
+  const session = await waitForSession(api, (await api.startSession(lab, COURSE, randomUUID())).id, () => undefined);
   if (session.state === "ready") return session;
   throw new CliError("failed", `The session is ${session.state}: ${session.message ?? session.reason}`);
 }
 
-async function symbolAddress(image: Image, name: string): Promise<string> {
+/** A symbol's address in hex. @throws CliError where the image has none of that name */
+export async function symbolAddress(image: Image, name: string): Promise<string> {
   const map = await readFile(imagePath(image, "symbols"), "utf8");
-  const address = new RegExp(`^([0-9a-f]+) [tT] ${name}$`, "m").exec(map)?.[1];
+  const address = new RegExp(`^([0-9a-f]+) [a-zA-Z] ${name}$`, "m").exec(map)?.[1];
   if (address === undefined) throw new CliError("failed", `The image has no symbol ${name}`);
   return address;
 }

@@ -8,6 +8,12 @@ import type { DataFolder } from "./data-folder.ts";
 import { LogFile } from "./log-file.ts";
 import type { Part } from "./supervisor.ts";
 
+/** Prewarmed machines: at least so many for each template in use, at most so many in all. What is left out is the runner's default. */
+export interface PoolOptions {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
 export interface BoxOptions {
   readonly repoRoot: string;
   readonly folder: DataFolder;
@@ -25,7 +31,12 @@ export interface BoxOptions {
   readonly tcpAllow: string | undefined;
   readonly runnerPort: number;
   readonly slots: number | undefined;
+  readonly pool?: PoolOptions | undefined;
+  /** Machines run without a jail: only for trying things out. */
+  readonly insecureNoJail?: boolean | undefined;
   readonly warmImages: readonly string[];
+  /** The folder of labs; undefined: the checkout's own. */
+  readonly labs?: string | undefined;
   readonly cell: string;
   /** Of a PostgreSQL and Redis that are there already; undefined: the box runs its own. */
   readonly databaseUrl: string | undefined;
@@ -45,9 +56,9 @@ export function boxParts(options: BoxOptions): { readonly parts: readonly Part[]
     logs.push(log);
     return (line: string) => log.write(line);
   };
-  const service = (name: "api" | "vm-runner" | "gdb-proxy", stopMs: number): Part => {
+  const service = (name: ServiceName, stopMs: number): Part => {
     const onLine = logFor(name);
-    const env = { ...options.baseEnv, ...sharedEnv(options), ...SERVICE_ENV[name](options) };
+    const env = serviceEnvironment(name, options);
     const script = join(options.repoRoot, "services", name, "src/main.ts");
     return {
       name,
@@ -94,6 +105,13 @@ export function addressesOf(options: Pick<BoxOptions, "host" | "port" | "proxyPo
   return boxAddresses(options.host, { api: options.port, proxy: options.proxyPort }, options.publicHost);
 }
 
+type ServiceName = "api" | "vm-runner" | "gdb-proxy";
+
+/** All that a service is told, as its environment. */
+export function serviceEnvironment(name: ServiceName, options: BoxOptions): Record<string, string> {
+  return { ...options.baseEnv, ...sharedEnv(options), ...SERVICE_ENV[name](options) };
+}
+
 function sharedEnv(options: BoxOptions): Record<string, string> {
   return {
     REDIS_URL: options.redisUrl ?? `unix://${join(options.folder.redis, "redis.sock")}`,
@@ -111,7 +129,7 @@ const SERVICE_ENV = {
     RINGSIDE_API_HOST: options.host,
     RINGSIDE_API_PORT: String(options.port),
     RINGSIDE_PUBLIC_URL: addressesOf(options).publicUrl,
-    RINGSIDE_LABS_DIR: join(options.repoRoot, "course/labs"),
+    RINGSIDE_LABS_DIR: options.labs ?? join(options.repoRoot, "course/labs"),
     RINGSIDE_TICKET_KEY_FILE: options.folder.ticketKeyFile,
     RINGSIDE_BOOTSTRAP_ADMIN_TOKEN: options.adminToken,
   }),
@@ -120,6 +138,9 @@ const SERVICE_ENV = {
     RINGSIDE_RUN_DIR: options.folder.run,
     RINGSIDE_RUNNER_PORT: String(options.runnerPort),
     ...(options.slots !== undefined && { RINGSIDE_SLOTS: String(options.slots) }),
+    ...(options.pool?.min !== undefined && { RINGSIDE_POOL_MIN: String(options.pool.min) }),
+    ...(options.pool?.max !== undefined && { RINGSIDE_POOL_MAX: String(options.pool.max) }),
+    ...(options.insecureNoJail === true && { RINGSIDE_INSECURE_NO_JAIL: "1" }),
     ...(options.warmImages.length > 0 && { RINGSIDE_WARM_IMAGES: options.warmImages.join(",") }),
   }),
   "gdb-proxy": (options: BoxOptions): Record<string, string> => ({

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +10,15 @@ import { borrowStores } from "./borrowed-stores.ts";
 import { type Box, startBox } from "./box.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
 import { freePort } from "./free-port.ts";
+import type { PoolOptions } from "./parts.ts";
 import type { PartEvent } from "./supervisor.ts";
 
 export interface TemporaryBoxOptions {
   readonly slots: number;
+  readonly pool?: PoolOptions | undefined;
   readonly warmImages: readonly string[];
+  /** See BoxOptions. */
+  readonly labs?: string | undefined;
   readonly signal: AbortSignal;
   readonly onEvent: (event: PartEvent) => void;
 }
@@ -51,8 +56,10 @@ export async function startTemporaryBox(context: Context, options: TemporaryBoxO
       tcpAllow: undefined,
       publicHost: undefined,
       slots: options.slots,
+      pool: options.pool,
       warmImages: options.warmImages,
-      cell: "demo",
+      labs: options.labs,
+      cell: `temporary-${randomBytes(4).toString("hex")}`,
       databaseUrl: stores.databaseUrl,
       redisUrl: stores.redisUrl,
       prefix: stores.prefix,

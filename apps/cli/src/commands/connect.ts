@@ -38,6 +38,9 @@ async function connect(context: Context, given: string | undefined, options: Con
   const api = await loggedInApi(context);
   const session = await chooseSession(api, given);
   assertConnectable(session);
+  if (session.state === "hibernated") {
+    note(context, `The session ${session.id} is hibernated: gdb waits a moment while connecting wakes its machine.`);
+  }
   const files = options.symbols ? await debugFiles(context, api, session) : undefined;
   const steps = await firstSteps(api, session);
   if (options.tcp) {

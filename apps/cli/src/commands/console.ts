@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import type { Command } from "commander";
+import { wake } from "../api/await-machine.ts";
 import { assertConnectable, chooseSession } from "../api/choose-session.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { type Context, note } from "../context.ts";
@@ -43,6 +44,7 @@ async function run(context: Context, given: string | undefined, options: Console
   const api = await loggedInApi(context);
   const session = await chooseSession(api, given);
   assertConnectable(session);
+  await wake(context, api, session);
   if (options.send !== undefined || options.expect !== undefined) {
     await using client = await ConsoleClient.open(api, session.id, context.signal, (text) =>
       context.stdout.write(Buffer.from(text, "latin1")),

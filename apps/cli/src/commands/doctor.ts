@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { type Context, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { table } from "../output/table.ts";
-import { examine, type Finding } from "../setup/examine.ts";
+import { examine } from "../setup/examine.ts";
+import type { Finding } from "../setup/finding.ts";
 import { installLine } from "../setup/requirements.ts";
 
 /** `ringside doctor`: what is missing on this machine, and how to get it. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { wake } from "../api/await-machine.ts";
 import { assertConnectable, chooseSession } from "../api/choose-session.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { debugFiles } from "../api/debug-file.ts";
@@ -34,6 +35,7 @@ async function gdb(context: Context, given: string | undefined, gdbArguments: re
   const session = await chooseSession(api, given);
   assertConnectable(session);
   const files = await debugFiles(context, api, session);
+  await wake(context, api, session);
   await using connector = await startConnector({
     api,
     session: session.id,

@@ -1,10 +1,10 @@
 import type { Session } from "@ringside/shared";
 import type { Command } from "commander";
+import { becomeReady, startText, stateText } from "../api/await-machine.ts";
 import { chooseSession } from "../api/choose-session.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { type Context, printResult } from "../context.ts";
 import { table } from "../output/table.ts";
-import { becomeReady } from "./start.ts";
 
 /** `ringside sessions`, `stop` and `reset`. */
 export function addSessions(program: Command, context: Context): void {
@@ -32,7 +32,7 @@ export function addSessions(program: Command, context: Context): void {
       const api = await loggedInApi(context);
       const session = await api.resetSession((await chooseSession(api, given)).id);
       const ready = await becomeReady(context, api, session);
-      printResult(context, ready, () => `Session ${ready.id} has a fresh machine.`);
+      printResult(context, ready, () => `Session ${ready.id} has a fresh machine; gdb connects anew.`);
     });
 }
 
@@ -46,11 +46,23 @@ async function list(context: Context, options: { all?: boolean; course?: string;
   printResult(context, sessions, () =>
     sessions.length === 0
       ? `No ${options.all ? "" : "live "}session. \`ringside start LAB\` starts one.`
-      : table(["session", "lab", "course", "state", "since", "submission"], sessions.map(row)),
+      : table(["session", "lab", "course", "state", "machine", "since", "submission"], sessions.map(row)),
   );
 }
 
 function row(session: Session): string[] {
-  const state = session.reason === null ? session.state : `${session.state} (${session.reason})`;
-  return [session.id, session.lab, session.course, state, session.createdAt, session.submission ?? ""];
+  const machine = [
+    ...startText(session),
+    ...(session.record ? ["recorded"] : []),
+    ...(session.forkedFrom === null ? [] : [`copy of ${session.forkedFrom}`]),
+  ];
+  return [
+    session.id,
+    session.lab,
+    session.course,
+    stateText(session),
+    machine.join(", "),
+    session.createdAt,
+    session.submission ?? "",
+  ];
 }

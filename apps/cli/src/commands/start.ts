@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Session } from "@ringside/shared";
 import type { Command } from "commander";
-import { type Api, waitForSession } from "../api/calls.ts";
+import { becomeReady, wake } from "../api/await-machine.ts";
+import type { Api } from "../api/calls.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { type Context, note, printResult } from "../context.ts";
-import { CliError } from "../exit-codes.ts";
-import { startProgress } from "../output/progress.ts";
 
 /** `ringside start LAB`: a machine for a lab, ready when the command ends. */
 export function addStart(program: Command, context: Context): void {
@@ -13,7 +12,10 @@ export function addStart(program: Command, context: Context): void {
     .command("start")
     .argument("<lab>", "the lab, as `ringside labs` names it")
     .summary("get a machine for a lab")
-    .description("Starts a machine for a lab and waits until it is ready. One that you have already is used again.")
+    .description(
+      "Starts a machine for a lab and waits until it is ready, showing the place in the queue where there is one. " +
+        "A machine that you have already is used again, and woken where it is hibernated.",
+    )
     .option("--course <course>", "the course, where several offer the lab")
     .addHelpText(
       "after",
@@ -25,7 +27,8 @@ export function addStart(program: Command, context: Context): void {
 async function start(context: Context, lab: string, course: string | undefined): Promise<void> {
   const api = await loggedInApi(context);
   const session = (await liveSession(context, api, lab, course)) ?? (await api.startSession(lab, course, randomUUID()));
-  const ready = await becomeReady(context, api, session);
+  const asleep = session.state === "hibernated";
+  const ready = asleep ? await wake(context, api, session) : await becomeReady(context, api, session);
   printResult(context, ready, () => readyText(ready));
 }
 
@@ -37,36 +40,16 @@ async function liveSession(
 ): Promise<Session | undefined> {
   const me = await api.me();
   const live = await api.sessions({ state: "live", lab, ...(course !== undefined && { course }) });
-  const own = live.find((session) => session.user === me.user.id);
+  const own = live.find((session) => session.user === me.user.id && session.forkedFrom === null);
   if (own) note(context, `You have a live session of ${lab} already: ${own.id}`);
   return own;
-}
-
-/**
- * Waits until a session's machine is ready, showing how far it is.
- * @throws CliError where it failed or ended
- */
-export async function becomeReady(context: Context, api: Api, session: Session): Promise<Session> {
-  using progress = startProgress(context, `session ${session.id}`);
-  const ready = await waitForSession(api, session.id, (now) => progress.update(now.state));
-  if (ready.state !== "ready" && ready.state !== "attached") {
-    const retryable =
-      ready.reason === "no_capacity" || ready.reason === "start_timeout" || ready.reason === "runner_lost";
-    throw new CliError(
-      retryable ? "try_later" : "failed",
-      `The session ${ready.id} is ${ready.state}${ready.reason ? ` (${ready.reason})` : ""}. ${ready.message ?? ""}`,
-    );
-  }
-  const how =
-    ready.startMs === null ? "" : `, ${ready.how === "cold" ? "booted" : "cloned"} in ${Math.round(ready.startMs)} ms`;
-  progress.done(`${ready.state}${how}`);
-  return ready;
 }
 
 function readyText(session: Session): string {
   const parameters = Object.entries(session.parameters).map(([name, value]) => `  ${name} = ${value}`);
   return [
     `Session ${session.id} of ${session.lab} is ${session.state}, until ${session.endsAt}.`,
+    ...(session.record ? ["It is recorded for a replay: it cannot be hibernated, saved or copied."] : []),
     ...(parameters.length > 0 ? ["Your own values for this lab:", ...parameters] : []),
     "Next:",
     "  ringside gdb        debug its kernel with your gdb",

@@ -16,6 +16,7 @@ import { integer, ipAddress } from "./arguments.ts";
 const PORT = 8_080;
 const PROXY_PORT = 8_081;
 const RUNNER_PORT = 8_082;
+const POOL_MAX = 256;
 /** Plain TCP entries for gdb: one port each. */
 const TCP_PORTS = "20000-20999";
 
@@ -27,9 +28,16 @@ interface UpOptions {
   readonly publicHost?: string;
   readonly tcpAllow?: string;
   readonly slots?: number;
+  readonly pool?: number;
+  readonly insecureNoJail?: boolean;
   readonly setup: boolean;
   readonly kernelSrc?: string;
 }
+
+const NO_JAIL =
+  "WITHOUT A JAIL: whoever can debug a machine here, or breaks out of a guest, reaches this computer's files, network " +
+  "and processes with the rights of the user who runs this. Only for trying things out by yourself; `ringside doctor` " +
+  "says what the jail lacks.";
 
 /** `ringside up`: runs the whole system on this machine until Ctrl-C. */
 export function addUp(program: Command, context: Context): void {
@@ -47,6 +55,8 @@ export function addUp(program: Command, context: Context): void {
       "networks that may use plain TCP for gdb, such as 10.0.0.0/8 (default: this machine)",
     )
     .option("--slots <count>", "how many machines may run at once (default: 8)", integer(1, 10_000))
+    .option("--pool <count>", "how many machines wait prewarmed at most (default: 16)", integer(0, POOL_MAX))
+    .option("--insecure-no-jail", "run machines without their jail, where it cannot be built: never for others' use")
     .option("--kernel-src <path>", "kernel tree or tarball to build the image from")
     .option("--no-setup", "do not install packages and do not build the image")
     .addHelpText(
@@ -57,6 +67,7 @@ export function addUp(program: Command, context: Context): void {
 }
 
 async function up(context: Context, options: UpOptions): Promise<void> {
+  if (options.insecureNoJail) note(context, warningText(NO_JAIL, context.stderr.isTTY === true));
   const images = options.setup ? await ensureEverything(context, options.kernelSrc) : [];
   const folder = dataFolderAt(resolve(options.data ?? defaultDataFolder(context.environment, context.isRoot)));
   const port = await takePort(options.host, options.port, "--port");
@@ -76,6 +87,8 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     tcpAllow: options.tcpAllow,
     publicHost: options.publicHost,
     slots: options.slots,
+    pool: { max: options.pool },
+    insecureNoJail: options.insecureNoJail,
     warmImages: images.map((image) => image.manifest.name),
     cell: "local",
     databaseUrl: context.environment.DATABASE_URL,
@@ -95,6 +108,11 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   });
   announce(context, box, folder, people);
   await untilEnd(context, box);
+}
+
+/** In red on a terminal. */
+function warningText(text: string, inColour: boolean): string {
+  return inColour ? `\u001b[1;31m${text}\u001b[0m` : text;
 }
 
 /** Says where it serves; the tokens of people that were made now are shown this once. */

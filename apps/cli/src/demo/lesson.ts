@@ -1,4 +1,4 @@
-import type { Parameters, Submission } from "@ringside/shared";
+import type { Parameters, Session, Submission } from "@ringside/shared";
 import { CliError } from "../exit-codes.ts";
 import { API_WAIT_MS, DEMO_STEP_MS } from "../limits.ts";
 import { ConsoleClient } from "../near/console-client.ts";
@@ -33,6 +33,8 @@ export interface LessonResult {
   readonly parameters: Parameters;
   readonly readyMs: number;
   readonly startMs: number | null;
+  /** Whence its machine came: the pool, a clone made for it, or a boot. */
+  readonly how: Session["how"];
   /** What gdb showed of the stop; undefined where it never stopped in listen. */
   readonly stop: SeenStop | undefined;
   /** From `replyhi` being typed to gdb showing the stop. */
@@ -54,7 +56,8 @@ export async function attend(options: LessonOptions, provisioned: Provisioned): 
       onLine: (line) => options.onLine(student, line),
     }),
   );
-  const result = { student, session: session.id, parameters: session.parameters, readyMs, startMs: session.startMs };
+  const { id, parameters, startMs, how } = session;
+  const result = { student, session: id, parameters, readyMs, startMs, how };
   if (student.goal === "attach") {
     await gdb.finish(["info registers rip", "detach"], DEMO_STEP_MS);
     return { ...result, stop: undefined, stopMs: undefined };

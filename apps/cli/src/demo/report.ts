@@ -22,6 +22,7 @@ export function gradesText({ lessons, submissions }: DemoResult): string {
     return [
       lesson.student.name,
       lesson.student.way,
+      lesson.how ?? "",
       `${lesson.readyMs.toFixed(0)} ms`,
       lesson.stop?.where ?? "never",
       lesson.stop === undefined ? "" : String(lesson.stop.backlog),
@@ -32,7 +33,18 @@ export function gradesText({ lessons, submissions }: DemoResult): string {
     ];
   });
   return table(
-    ["student", "via", "ready", "stopped in", "backlog", "own value", "replyhi→stop", "points", "evidence (events)"],
+    [
+      "student",
+      "via",
+      "from",
+      "ready",
+      "stopped in",
+      "backlog",
+      "own value",
+      "replyhi→stop",
+      "points",
+      "evidence (events)",
+    ],
     rows,
   );
 }
@@ -60,7 +72,7 @@ export function resultText(result: DemoResult): string {
 export function resultValue(result: DemoResult) {
   return {
     seconds: result.seconds,
-    students: result.lessons.map(({ student, session, parameters, readyMs, startMs, stop, stopMs }, index) => ({
+    students: result.lessons.map(({ student, session, parameters, readyMs, startMs, how, stop, stopMs }, index) => ({
       name: student.name,
       number: student.number,
       way: student.way,
@@ -69,6 +81,7 @@ export function resultValue(result: DemoResult) {
       parameters,
       readyMs,
       startMs,
+      how,
       stop: stop ?? null,
       stopMs: stopMs ?? null,
       submission: result.submissions[index] ?? null,

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { PROGRESS_LINE_MS } from "../limits.ts";
-import { plain, textWidth } from "./table.ts";
+import { cut, plain } from "./table.ts";
 
 export interface Progress extends Disposable {
   /** Shows where the work stands. On a terminal it replaces the line; elsewhere it prints at most one line in a while. */
@@ -37,15 +37,4 @@ export function startProgress(context: Context, label: string): Progress {
   };
   update("");
   return { update, done, [Symbol.dispose]: clear };
-}
-
-function cut(text: string, columns: number): string {
-  let width = 0;
-  let kept = "";
-  for (const character of text) {
-    width += textWidth(character);
-    if (width > columns) return kept;
-    kept += character;
-  }
-  return kept;
 }

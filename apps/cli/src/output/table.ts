@@ -17,6 +17,18 @@ export function textWidth(text: string): number {
   return Array.from(text).reduce((width, character) => width + characterWidth(character), 0);
 }
 
+/** The beginning of `text` that fits into so many columns. */
+export function cut(text: string, columns: number): string {
+  let width = 0;
+  let kept = "";
+  for (const character of text) {
+    width += textWidth(character);
+    if (width > columns) return kept;
+    kept += character;
+  }
+  return kept;
+}
+
 /** Makes text of the server, a guest or a student safe for a terminal: control characters become '?'. */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must go

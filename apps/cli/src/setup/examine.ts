@@ -1,21 +1,23 @@
-import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir, totalmem } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { JAIL_USER_ID_MIN, testJail } from "@ringside/emulator";
 import { DATA_FOLDER_BYTES_MAX } from "../box/data-folder.ts";
 import { freePort } from "../box/free-port.ts";
 import type { Context } from "../context.ts";
 import { defaultDataFolder } from "../environment.ts";
 import { DISK_BYTES_MIN, MEMORY_BYTES_MIN } from "../limits.ts";
-import { exists } from "../processes/postgres-files.ts";
+import { freeBytes, gibibytes } from "./disk.ts";
+import {
+  emulatorFinding,
+  emulatorVersion,
+  groupsFinding,
+  savedMachinesFinding,
+  templatesFinding,
+} from "./examine-machines.ts";
+import type { Finding } from "./finding.ts";
 import { cacheFolder, imagesOfLabs, localImage } from "./image.ts";
 import { missingRequirements, REQUIREMENTS, type Requirement } from "./requirements.ts";
-
-export interface Finding {
-  readonly name: string;
-  readonly state: "good" | "warning" | "bad";
-  readonly words: string;
-}
 
 /** Looks at everything that a box needs of this machine; changes nothing that stays. */
 export async function examine(
@@ -29,9 +31,14 @@ export async function examine(
     state: missing.includes(one) ? "bad" : "good",
     words: one.purpose,
   }));
-  findings.push(await jailFinding(context), folderFinding(folder), await diskFinding(folder), memoryFinding());
+  const emulator = await emulatorVersion(cacheFolder(context));
+  findings.push(
+    ...[emulatorFinding(emulator), await jailFinding(context), await groupsFinding()],
+    ...[folderFinding(folder), await diskFinding(folder), await savedMachinesFinding(folder), memoryFinding()],
+  );
   for (const port of [8_080, 8_081]) findings.push(await portFinding(port));
   for (const name of await imagesOfLabs(context.repoRoot)) findings.push(await imageFinding(context, name));
+  findings.push(await templatesFinding(cacheFolder(context), emulator));
   return { findings, missing };
 }
 
@@ -45,6 +52,7 @@ async function jailFinding(context: Context): Promise<Finding> {
         name: "ringside-doctor",
         folder: join(folder, "probe"),
         confinement: { kind: "jail", userId: context.isRoot ? JAIL_USER_ID_MIN : undefined },
+        group: null,
       },
       "x86_64",
       context.signal,
@@ -69,11 +77,8 @@ function folderFinding(folder: string): Finding {
 }
 
 async function diskFinding(folder: string): Promise<Finding> {
-  let there = folder;
-  while (!(await exists(there))) there = dirname(there);
-  const { bavail, bsize } = await statfs(there);
-  const free = bavail * bsize;
-  const words = `${gibibytes(free)} GiB free at ${there}`;
+  const { bytes: free, at } = await freeBytes(folder);
+  const words = `${gibibytes(free)} GiB free at ${at}`;
   return { name: "disk", state: free < DISK_BYTES_MIN ? "bad" : "good", words };
 }
 
@@ -95,5 +100,3 @@ async function imageFinding(context: Context, name: string): Promise<Finding> {
     : `not in ${cacheFolder(context)} yet: \`ringside image build --name ${name}\` builds it`;
   return { name: `image ${name}`, state: image ? "good" : "warning", words };
 }
-
-const gibibytes = (bytes: number) => (bytes / 1024 ** 3).toFixed(1);

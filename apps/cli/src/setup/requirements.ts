@@ -23,10 +23,10 @@ const need = (needed: Requirement["needed"], name: string, probe: string, purpos
 export const REQUIREMENTS: readonly Requirement[] = [
   need("run", "qemu-system-x86", "qemu-system-x86_64", "the emulator"),
   need("run", "bubblewrap", "bwrap", "confines the emulator"),
-  need("run", "util-linux", "setpriv", "confines the emulator, ends children with their parent"),
+  need("run", "util-linux", "setpriv", "ends children with their parent"),
   need("run", "redis-server", "redis-server", "the queue"),
   need("run", "gdb", "gdb", "the debugger: `ringside gdb`, the demo, and the image's function table"),
-  need("build", "gcc", "gcc", "compiles the kernel and the menu program"),
+  need("run", "gcc", "gcc", "compiles the emulator's guard, and the kernel"),
   need("build", "gcc-multilib", "/usr/include/x86_64-linux-gnu/gnu/stubs-32.h", "compiles the 32-bit menu program"),
   need("build", "make", "make", "builds the kernel"),
   need("build", "flex", "flex", "builds the kernel's configuration"),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordingSchema } from "../cell-link.ts";
 import { sessionIdSchema, sha256Schema, slugSchema, submissionIdSchema, userIdSchema } from "../ids.ts";
 import { bilingualSchema } from "../lab.ts";
 import { studentNumberSchema } from "./people.ts";
@@ -50,6 +51,8 @@ export const submissionSchema = z.strictObject({
   traceEvents: z.int().min(1),
   traceBytes: z.int().min(1),
   createdAt: z.iso.datetime(),
+  /** Replay logs, each at GET /v1/submissions/:id/recordings/:epoch; templates at GET /v1/templates/:sha256. */
+  recordings: z.array(recordingSchema),
   grade: gradeSchema.nullable(),
 });
 export type Submission = z.infer<typeof submissionSchema>;

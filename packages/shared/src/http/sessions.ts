@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkpointNameSchema, savedStateSchema } from "../cell-link.ts";
 import {
   cellIdSchema,
   epochSchema,
@@ -35,6 +36,14 @@ export const sessionSchema = z.strictObject({
   /** From job taken to machine ready, as the cell measured it. */
   startMs: z.number().nullable(),
   submission: submissionIdSchema.nullable(),
+  /** Whether QEMU records it for a replay. */
+  record: z.boolean(),
+  /** The session that it is a copy of. A copy is for looking: it cannot be handed in. */
+  forkedFrom: sessionIdSchema.nullable(),
+  /** While it waits for a machine: 1 is next; null otherwise. */
+  queuePosition: z.int().min(1).nullable(),
+  /** What its saved machine takes on disk while it is hibernated; null otherwise. */
+  hibernatedBytes: z.int().min(0).nullable(),
   createdAt: z.iso.datetime(),
   readyAt: z.iso.datetime().nullable(),
   endsAt: z.iso.datetime(),
@@ -72,6 +81,18 @@ export const ticketAnswerSchema = z.strictObject({
   expiresAt: z.iso.datetime(),
 });
 export type TicketAnswer = z.infer<typeof ticketAnswerSchema>;
+
+/**
+ * POST /v1/sessions/:id/hibernate, /wake: 200 sessionSchema. /pause, /resume: 200 pauseSchema.
+ * POST /v1/sessions/:id/fork: 202 sessionSchema of the copy, whose owner is whoever asked.
+ * GET, POST /v1/sessions/:id/checkpoints: 200 checkpointListSchema, 201 savedStateSchema.
+ * DELETE /v1/sessions/:id/checkpoints/:name: 204. POST …/:name/restore: 202 sessionSchema with the next epoch.
+ */
+export const pauseSchema = z.strictObject({ paused: z.boolean() });
+/** `checkpoint`: copy that one; without it, the machine as it is now. */
+export const forkSchema = z.strictObject({ checkpoint: checkpointNameSchema.optional() });
+export const createCheckpointSchema = z.strictObject({ name: checkpointNameSchema });
+export const checkpointListSchema = z.strictObject({ checkpoints: z.array(savedStateSchema) });
 
 /** POST /v1/sessions/:id/tcp-entry: a port for the caller's address, for one gdb. */
 export const tcpEntryAnswerSchema = tcpEntrySchema;

@@ -12,9 +12,31 @@ const hexDigits = (max: number, digits = "0123456789abcdef") =>
   fc.string({ unit: fc.constantFrom(...digits), minLength: 1, maxLength: max });
 const user = fc.constant("usr_00000000000000000000");
 
+const sha256 = fc.constant("0123456789abcdef".repeat(4));
+const icount = fc.nat(1e9);
+
 export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
-  fc.record({ type: fc.constant("machine.found" as const), epoch, qemu: fc.string({ maxLength: 20, unit: "binary" }) }),
-  fc.record({ type: fc.constant("machine.gone" as const), epoch }),
+  fc.record(
+    {
+      type: fc.constant("machine.found" as const),
+      epoch,
+      qemu: fc.string({ maxLength: 20, unit: "binary" }),
+      from: fc.constantFrom("hibernated" as const, "state" as const),
+      template: sha256,
+    },
+    { requiredKeys: ["type", "epoch", "qemu"] },
+  ),
+  fc.record({ type: fc.constantFrom("machine.gone" as const, "machine.hibernated" as const), epoch }),
+  fc.record({ type: fc.constant("machine.saved" as const), epoch, as: fc.string({ minLength: 1, maxLength: 30 }) }),
+  fc.record({ type: fc.constant("machine.written" as const), icount, data: bytes }),
+  fc.record({
+    type: fc.constant("recording.kept" as const),
+    epoch,
+    sha256,
+    bytes: fc.integer({ min: 1, max: 1e9 }),
+    template: sha256,
+    whole: fc.boolean(),
+  }),
   fc.record({
     type: fc.constant("connection.opened" as const),
     connection,
@@ -36,12 +58,16 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
     connection: fc.nat(9),
     action: fc.constantFrom("continue" as const, "step" as const),
   }),
-  fc.record({
-    type: fc.constant("machine.stopped" as const),
-    reply: bytes,
-    registers: fc.oneof(fc.constant(""), hexDigits(40, "0123456789abcdefx")),
-    frames: fc.array(hexDigits(16), { maxLength: 5 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant("machine.stopped" as const),
+      reply: bytes,
+      registers: fc.oneof(fc.constant(""), hexDigits(40, "0123456789abcdefx")),
+      frames: fc.array(hexDigits(16), { maxLength: 5 }),
+      icount,
+    },
+    { requiredKeys: ["type", "reply", "registers", "frames"] },
+  ),
   fc.record({ type: fc.constant("console.output" as const), data: bytes }),
   fc.record({ type: fc.constant("console.dropped" as const), bytes: fc.integer({ min: 1, max: 1e9 }) }),
 );

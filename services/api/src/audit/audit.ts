@@ -15,7 +15,16 @@ export interface Deed {
     | "session.reset"
     | "session.submit"
     | "session.ticket"
-    | "session.end";
+    | "session.end"
+    | "session.hibernate"
+    | "session.wake"
+    | "session.pause"
+    | "session.resume"
+    | "session.fork"
+    | "session.checkpoint"
+    | "session.forget"
+    | "session.restore"
+    | "session.recording_missing";
   readonly subject: string;
   readonly requestId: string | null;
   readonly details: Prisma.InputJsonObject;

@@ -19,6 +19,11 @@ export function isStaffAnywhere(principal: Principal): boolean {
   return isAdmin(principal) || [...principal.roles.values()].includes("instructor");
 }
 
+/** The courses of which the principal is an instructor. */
+export function taughtCourses(principal: Principal): readonly string[] {
+  return [...principal.roles].filter(([, role]) => role === "instructor").map(([course]) => course);
+}
+
 export function requireAdmin(principal: Principal): void {
   if (!isAdmin(principal)) {
     throw new RingsideError("forbidden");

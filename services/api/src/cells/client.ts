@@ -1,22 +1,22 @@
 import {
-  ERRORS,
-  type ErrorCode,
-  errorBodySchema,
+  type MachineErrand,
+  type MachineErrandAnswer,
+  machineErrandAnswerSchema,
   PROXY_PATHS,
-  RingsideError,
-  type Seal,
-  sealSchema,
+  type SealAnswer,
+  sealAnswerSchema,
   type TcpEntry,
   type TicketKind,
   tcpEntrySchema,
 } from "@ringside/shared";
-import type { z } from "zod";
 import {
-  CELL_ANSWER_BYTES_MAX,
   CELL_REQUEST_TIMEOUT_MS,
-  CELL_RETRY_AFTER_SECONDS,
+  MACHINE_ERRAND_TIMEOUT_MS,
+  RECORDING_DOWNLOAD_TIMEOUT_MS,
+  TEMPLATE_DOWNLOAD_TIMEOUT_MS,
   TRACE_DOWNLOAD_TIMEOUT_MS,
 } from "../limits.ts";
+import { errorOf, readJson, unreachable } from "./answers.ts";
 import type { CellDirectory } from "./directory.ts";
 import type { TicketSigner } from "./tickets.ts";
 
@@ -33,25 +33,16 @@ export interface Errand {
 }
 
 /** In whose role the cell is asked. */
-type ServiceRole = "driver" | "instructor";
+export type ServiceRole = "driver" | "instructor";
 
-/** Codes of a cell that a client can do something about; anything else is `cell_unreachable`. */
-const PASSED_THROUGH: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "not_found",
-  "conflict",
-  "session_not_ready",
-  "session_ended",
-  "debugger_busy",
-  "machine_gone",
-  "machine_unresponsive",
-  "source_not_allowed",
-  "rate_limited",
-  "no_capacity",
-  "storage_full",
-  "trace_full",
-  "trace_damaged",
-  "shutting_down",
-]);
+interface Asked {
+  readonly kind: TicketKind;
+  readonly path: string;
+  readonly timeoutMs: number;
+  readonly method: "GET" | "POST";
+  readonly body?: unknown;
+  readonly role?: ServiceRole;
+}
 
 export class CellClient {
   readonly #directory: CellDirectory;
@@ -63,51 +54,63 @@ export class CellClient {
   }
 
   /** Ends the recording. Sealing again answers the same. */
-  async seal(errand: Errand): Promise<Seal> {
+  async seal(errand: Errand): Promise<SealAnswer> {
     const path = PROXY_PATHS.seal(errand.session);
-    return readJson(sealSchema, await this.#send(errand, "seal", path, { method: "POST" }, CELL_REQUEST_TIMEOUT_MS));
+    const asked = { kind: "seal", path, method: "POST", timeoutMs: MACHINE_ERRAND_TIMEOUT_MS } as const;
+    return readJson(sealAnswerSchema, await this.#send(errand, asked));
+  }
+
+  /** Has something done to the machine. */
+  async machine(errand: Errand, role: ServiceRole, body: MachineErrand): Promise<MachineErrandAnswer> {
+    const path = PROXY_PATHS.machine(errand.session);
+    const asked = { kind: "machine", path, method: "POST", body, role, timeoutMs: MACHINE_ERRAND_TIMEOUT_MS } as const;
+    return readJson(machineErrandAnswerSchema, await this.#send(errand, asked));
   }
 
   /** Opens a TCP port for one gdb from `source`. */
   async openTcpEntry(errand: Errand, role: ServiceRole, source: string): Promise<TcpEntry> {
-    const request = {
-      method: "POST",
-      body: JSON.stringify({ source }),
-      headers: { "content-type": "application/json" },
-    } as const;
     const path = PROXY_PATHS.tcpEntry(errand.session);
-    return readJson(
-      tcpEntrySchema,
-      await this.#send(errand, "tcp-entry", path, request, CELL_REQUEST_TIMEOUT_MS, role),
-    );
+    const body = { source };
+    const asked = { kind: "tcp-entry", path, method: "POST", body, role, timeoutMs: CELL_REQUEST_TIMEOUT_MS } as const;
+    return readJson(tcpEntrySchema, await this.#send(errand, asked));
   }
 
   /** The trace as it comes; whoever reads it counts the bytes. */
   async downloadTrace(errand: Errand): Promise<ReadableStream<Uint8Array>> {
-    const path = PROXY_PATHS.trace(errand.session);
-    const { body } = await this.#send(errand, "trace", path, { method: "GET" }, TRACE_DOWNLOAD_TIMEOUT_MS);
+    return this.#download(errand, PROXY_PATHS.trace(errand.session), TRACE_DOWNLOAD_TIMEOUT_MS);
+  }
+
+  /** The replay log of one epoch, in the same way. */
+  async downloadRecording(errand: Errand, epoch: number): Promise<ReadableStream<Uint8Array>> {
+    return this.#download(errand, PROXY_PATHS.recording(errand.session, epoch), RECORDING_DOWNLOAD_TIMEOUT_MS);
+  }
+
+  /** A template as an archive, in the same way. */
+  async downloadTemplate(errand: Errand, contents: string): Promise<ReadableStream<Uint8Array>> {
+    return this.#download(errand, PROXY_PATHS.template(errand.session, contents), TEMPLATE_DOWNLOAD_TIMEOUT_MS);
+  }
+
+  async #download(errand: Errand, path: string, timeoutMs: number): Promise<ReadableStream<Uint8Array>> {
+    const { body } = await this.#send(errand, { kind: "trace", path, method: "GET", timeoutMs });
     if (body === null) {
       throw unreachable(new Error("the cell answered without a body"));
     }
     return body;
   }
 
-  async #send(
-    errand: Errand,
-    kind: TicketKind,
-    path: string,
-    request: { readonly method: string; readonly body?: string; readonly headers?: Readonly<Record<string, string>> },
-    timeoutMs: number,
-    role: ServiceRole = "driver",
-  ): Promise<Response> {
+  async #send(errand: Errand, { kind, path, method, body, role = "driver", timeoutMs }: Asked): Promise<Response> {
     const { cell, session, user } = errand;
     const proxy = await this.#directory.proxyOf(cell);
     const ticket = await this.#tickets.sign({ user, session, cell, kind, role });
     let response: Response;
     try {
       response = await fetch(proxy.internalUrl + path, {
-        ...request,
-        headers: { ...request.headers, authorization: `Bearer ${ticket.jwt}` },
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: {
+          authorization: `Bearer ${ticket.jwt}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
         redirect: "error",
         signal: AbortSignal.any([errand.signal, AbortSignal.timeout(timeoutMs)]),
       });
@@ -119,54 +122,4 @@ export class CellClient {
     }
     return response;
   }
-}
-
-async function errorOf(response: Response): Promise<RingsideError> {
-  const parsed = errorBodySchema.safeParse(parseJson(await readText(response).catch(() => "")));
-  if (parsed.success && PASSED_THROUGH.has(parsed.data.code)) {
-    const { code, message } = parsed.data;
-    const retry = ERRORS[code].retryable ? { retryAfterSeconds: CELL_RETRY_AFTER_SECONDS } : {};
-    return new RingsideError(code, { message, ...retry });
-  }
-  const code = parsed.success ? parsed.data.code : "no error body";
-  return unreachable(new Error(`the cell answered ${response.status} (${code})`));
-}
-
-async function readJson<T>(schema: z.ZodType<T>, response: Response): Promise<T> {
-  let text: string;
-  try {
-    text = await readText(response);
-  } catch (cause) {
-    throw unreachable(cause);
-  }
-  const parsed = schema.safeParse(parseJson(text));
-  if (!parsed.success) {
-    throw unreachable(parsed.error);
-  }
-  return parsed.data;
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > CELL_ANSWER_BYTES_MAX) {
-      throw new Error(`the cell's answer is larger than ${CELL_ANSWER_BYTES_MAX} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function unreachable(cause: unknown): RingsideError {
-  return new RingsideError("cell_unreachable", { cause, retryAfterSeconds: CELL_RETRY_AFTER_SECONDS });
 }

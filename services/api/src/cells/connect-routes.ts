@@ -4,7 +4,6 @@ import {
   createTicketSchema,
   PROXY_PATHS,
   RingsideError,
-  sessionIsFinal,
   tcpEntryAnswerSchema,
   ticketAnswerSchema,
 } from "@ringside/shared";
@@ -12,27 +11,15 @@ import { putAudit } from "../audit/audit.ts";
 import type { Relation } from "../auth/access.ts";
 import { principalOf } from "../auth/plugin.ts";
 import type { Core } from "../core.ts";
-import type { Session } from "../generated/client.ts";
 import { answersTo } from "../http/answers.ts";
 import type { TypedApp } from "../http/typed.ts";
-import { needSession, sessionParams } from "../sessions/routes.ts";
+import { needCell, needSession, sessionParams } from "../sessions/requests.ts";
 
 /** The first is what somebody gets who asks for no role. Nobody else drives a student's machine. */
 const ROLES: Record<Relation, readonly [ConnectionRole, ...ConnectionRole[]]> = {
   owner: ["driver", "observer"],
   staff: ["instructor", "observer"],
 };
-
-/** The cell of a session that can be connected to. @throws RingsideError session_ended, session_not_ready */
-function needCell(session: Session): string {
-  if (sessionIsFinal(session.state)) {
-    throw new RingsideError("session_ended");
-  }
-  if (session.cell === null || (session.state !== "ready" && session.state !== "attached")) {
-    throw new RingsideError("session_not_ready", { retryAfterSeconds: 1 });
-  }
-  return session.cell;
-}
 
 function roleFor(relation: Relation, asked: (typeof CONNECTION_ROLES)[number] | undefined): ConnectionRole {
   const allowed = ROLES[relation];
@@ -115,6 +102,7 @@ function registerTcpEntry(app: TypedApp, { database, cellClient }: Core): void {
           "machine_gone",
           "cell_unreachable",
           "no_capacity",
+          "state_damaged",
           "machine_unresponsive",
         ),
       },

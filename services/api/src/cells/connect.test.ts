@@ -3,6 +3,7 @@ import { jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Bed, makeCourse, openBed, type Person, startSession, until } from "../testing/bed.ts";
 import { type FakeCell, startFakeCell } from "../testing/fake-cell.ts";
+import { LOAD } from "../testing/runner.ts";
 
 let bed: Bed;
 let cell: FakeCell;
@@ -71,7 +72,7 @@ describe("connecting", () => {
   });
 
   it("gives no ticket for the api's own errands", async () => {
-    for (const kind of ["seal", "trace", "tcp-entry"]) {
+    for (const kind of ["seal", "trace", "tcp-entry", "machine"]) {
       expect((await ticket(ann, { kind })).status).toBe(400);
     }
   });
@@ -111,7 +112,7 @@ describe("connecting", () => {
   });
 
   it("shows staff the cells that announce themselves, and takes no nonsense for one", async () => {
-    const runner = { cell: "cell-a", runner: "r-1", slots: 8, machines: 3 };
+    const runner = { cell: "cell-a", runner: "r-1", slots: 8, machines: 3, load: LOAD };
     await bed.redis.set(`${bed.prefix}:cell:cell-a:runner`, JSON.stringify(runner));
     await bed.redis.set(`${bed.prefix}:cell:cell-b:proxy`, "{nonsense");
     const { body } = await tom.call("GET", "/v1/cells");

@@ -63,6 +63,20 @@ export class CellDirectory {
     return new Set(leases.filter((lease) => (runners.get(lease.cell) ?? lease.runner) !== lease.runner));
   }
 
+  /** Those of the cells whose runner has announced itself lately. @throws RingsideError store_unavailable */
+  async withRunner(cells: readonly string[]): Promise<ReadonlySet<string>> {
+    if (cells.length === 0) {
+      return new Set();
+    }
+    const texts = await this.#ask(() => this.#redis.mget(cells.map((cell) => cellRunnerKey(this.#prefix, cell))));
+    return new Set(cells.filter((_cell, index) => texts[index] !== null));
+  }
+
+  /** @throws RingsideError store_unavailable */
+  async hasRunner(cell: string): Promise<boolean> {
+    return (await this.withRunner([cell])).has(cell);
+  }
+
   /** All cells that announced themselves lately, by name. */
   async list(): Promise<readonly Cell[]> {
     const names = await this.#ask(() => this.#names());

@@ -30,6 +30,7 @@ const SQL_TYPES: Readonly<Record<string, string>> = {
   Int: "int4",
   BigInt: "int8",
   Float: "float8",
+  Boolean: "bool",
   Json: "jsonb",
   DateTime: "timestamptz",
 };

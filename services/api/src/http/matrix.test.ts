@@ -11,7 +11,8 @@ import {
   startSession,
   until,
 } from "../testing/bed.ts";
-import { type FakeCell, startFakeCell } from "../testing/fake-cell.ts";
+import { type FakeCell, recordingOf, startFakeCell } from "../testing/fake-cell.ts";
+import { announceRunner } from "../testing/runner.ts";
 
 /**
  * Who gets what from whom: every route of the OpenAPI document, asked by everybody, about things of one student
@@ -54,15 +55,27 @@ const MATRIX: Readonly<Record<string, Row>> = {
   "POST /v1/sessions/{id}/tcp-entry": row(401, 201, 404, 404, 201, 404, 201),
   "GET /v1/submissions/{id}": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/submissions/{id}/trace": row(401, 200, 404, 404, 200, 404, 200),
+  "GET /v1/submissions/{id}/recordings/{epoch}": row(401, 200, 404, 404, 200, 404, 200),
+  "GET /v1/templates/{sha256}": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/cells": row(401, 403, 403, 403, 200, 200, 200),
   "GET /v1/images/{digest}": anyUser(200),
   "GET /v1/images/{digest}/files/{key}": anyUser(200),
   // These change the session; below they are asked in this order, the owner last.
+  "POST /v1/sessions/{id}/pause": row(401, 200, 404, 404, 200, 404, 200),
+  "POST /v1/sessions/{id}/resume": row(401, 200, 404, 404, 200, 404, 200),
+  "POST /v1/sessions/{id}/hibernate": row(401, 200, 404, 404, 403, 404, 403),
+  "POST /v1/sessions/{id}/wake": row(401, 200, 404, 404, 200, 404, 200),
+  "POST /v1/sessions/{id}/checkpoints": row(401, 201, 404, 404, 403, 404, 403),
+  "GET /v1/sessions/{id}/checkpoints": row(401, 200, 404, 404, 200, 404, 200),
+  "POST /v1/sessions/{id}/fork": row(401, 202, 404, 404, 202, 404, 202),
+  "DELETE /v1/sessions/{id}/checkpoints/{name}": row(401, 204, 404, 404, 403, 404, 403),
+  "POST /v1/sessions/{id}/checkpoints/{name}/restore": row(401, 202, 404, 404, 403, 404, 403),
   "POST /v1/sessions/{id}/reset": row(401, 202, 404, 404, 403, 404, 403),
   "POST /v1/sessions/{id}/submit": row(401, 202, 404, 404, 403, 404, 403),
   "DELETE /v1/sessions/{id}": row(401, 202, 404, 404, 202, 404, 202),
 };
 
+const TEMPLATE = "7e".repeat(32);
 const OWNER_LAST: readonly Who[] = [...WHO.filter((who) => who !== "owner"), "owner"];
 
 let bed: Bed;
@@ -74,14 +87,21 @@ let session: string;
 let submitted: { readonly session: string; readonly submission: string };
 let ownersToken: string;
 
-async function becomeReady(owner: Person): Promise<string> {
-  const { id } = await startSession(owner);
-  await bed.lease(id);
-  await bed.report({ kind: "ready", session: id, epoch: 1, cell: "cell-a", atMs: 1, how: "cold", startMs: 5 });
+let clock = 0;
+
+async function reportReady(id: string, epoch: number): Promise<void> {
+  clock += 1;
+  await bed.report({ kind: "ready", session: id, epoch, cell: "cell-a", atMs: clock, how: "cold", startMs: 5 });
   await until(
-    () => owner.call("GET", `/v1/sessions/${id}`),
+    () => bed.admin("GET", `/v1/sessions/${id}`),
     ({ body }) => body.state === "ready",
   );
+}
+
+async function becomeReady(owner: Person): Promise<string> {
+  const { id } = await startSession(owner);
+  await bed.lease(id, 9);
+  await reportReady(id, 1);
   cell.traces.set(id, Buffer.from("a trace\n"));
   return id;
 }
@@ -93,7 +113,16 @@ beforeAll(async () => {
   others = await makeCourse(bed, "net-2026", { stranger: "student", otherTeacher: "instructor" });
   // The other course offers nothing: its people may not reach this course's lab through their own.
   await bed.api.core.database.courseLab.deleteMany({ where: { courseId: "net-2026" } });
+  await announceRunner(bed.redis, bed.prefix, "cell-a");
+  cell.before = async (errand) => {
+    clock += 1;
+    const base = { session, epoch: 1, cell: "cell-a", atMs: clock };
+    if (errand.do === "hibernate") await bed.report({ ...base, kind: "hibernated", bytes: 7 });
+    if (errand.do === "wake") await bed.report({ ...base, kind: "ready", how: "pool", startMs: 5 });
+  };
   const first = await becomeReady(people.owner);
+  cell.recordings.set(first, [recordingOf(1, "a log", TEMPLATE)]);
+  cell.templates.set(TEMPLATE, Buffer.from("an archive"));
   const submission = (await people.owner.call("POST", `/v1/sessions/${first}/submit`)).body.id;
   submitted = { session: first, submission };
   session = await becomeReady(people.owner);
@@ -130,6 +159,8 @@ function bodyOf(route: string, who: Who): unknown {
     "POST /v1/tokens": { name: "mine", user: who === "owner" ? people.classmate.id : people.owner.id },
     "POST /v1/sessions": { lab: LAB, course: "os-2026" },
     "POST /v1/sessions/{id}/tickets": { kind: "gdb" },
+    "POST /v1/sessions/{id}/checkpoints": { name: "before-listen" },
+    "POST /v1/sessions/{id}/fork": {},
   };
   return bodies[route];
 }
@@ -142,9 +173,21 @@ function pathOf(route: string, who: Who): string {
     if (path.startsWith("/v1/tokens")) return who === "owner" ? `tok_${"0".repeat(20)}` : ownersToken;
     return session;
   })();
-  const values: Record<string, string> = { course: "os-2026", lab: LAB, digest: bed.image.digest, key: "symbols", id };
+  const values: Record<string, string> = {
+    course: "os-2026",
+    lab: LAB,
+    digest: bed.image.digest,
+    key: "symbols",
+    epoch: "1",
+    sha256: TEMPLATE,
+    // What is deleted is not what is restored afterwards.
+    name: route.startsWith("DELETE") ? "scratch" : "before-listen",
+    id,
+  };
   return path.replace(/\{(\w+)\}/g, (_all, name: string) => values[name] ?? "missing");
 }
+
+const NEEDS_KEY = new Set(["POST /v1/sessions", "POST /v1/sessions/{id}/fork"]);
 
 describe("every route for everybody", () => {
   it("has a row for each route of the document, and for no other", () => {
@@ -162,9 +205,12 @@ describe("every route for everybody", () => {
   });
 
   it.each(Object.keys(MATRIX))("%s", async (route) => {
+    if (route === "POST /v1/sessions/{id}/reset") {
+      await reportReady(session, 2);
+    }
     for (const who of OWNER_LAST) {
-      const [method = ""] = route.split(" ", 1);
-      const headers = route === "POST /v1/sessions" ? { "idempotency-key": `matrix-${who}` } : {};
+      const [method = "", path = ""] = route.split(" ");
+      const headers = NEEDS_KEY.has(route) ? { "idempotency-key": `${path}-${who}` } : {};
       const body = bodyOf(route, who);
       const reply = await callOf(who)(method, pathOf(route, who), { headers, ...(body === undefined ? {} : { body }) });
       expect(`${who} ${reply.status} ${reply.status >= 300 ? reply.body?.code : ""}`).toMatch(
@@ -219,6 +265,6 @@ describe("ids in paths", () => {
   });
 
   it("never reach the store's folders", () => {
-    expect(readdirSync(bed.dataDir)).toEqual(["traces"]);
+    expect(readdirSync(bed.dataDir)).toEqual(["recordings", "templates", "traces"]);
   });
 });

@@ -15,15 +15,13 @@ export interface Offer {
 export async function visibleOffers(
   database: Database,
   principal: Principal,
-  filter: { readonly course?: string | undefined; readonly lab?: string | undefined },
+  course: string | undefined,
 ): Promise<readonly Offer[]> {
-  const { course, lab } = filter;
   const rows = await database.courseLab.findMany({
     where: {
       AND: [
         isAdmin(principal) ? {} : { courseId: { in: [...principal.roles.keys()] } },
         course === undefined ? {} : { courseId: course },
-        lab === undefined ? {} : { lab },
       ],
     },
     include: { course: true },
@@ -42,17 +40,28 @@ export async function needOffer(
   lab: string,
   course: string | undefined,
 ): Promise<Offer> {
-  const [offer, ...others] = await visibleOffers(database, principal, { course, lab });
-  if (offer === undefined) {
+  // One statement: a class asks at once.
+  const courses = await database.course.findMany({
+    where: {
+      AND: [
+        isAdmin(principal) ? {} : { id: { in: [...principal.roles.keys()] } },
+        course === undefined ? {} : { id: course },
+        { labs: { some: { lab } } },
+      ],
+    },
+    orderBy: { id: "asc" },
+  });
+  const [only, ...others] = courses;
+  if (only === undefined) {
     throw new RingsideError("not_found", { message: `None of your courses offers a lab ${lab}` });
   }
   if (others.length > 0) {
     throw new RingsideError("bad_request", {
       message: `Several of your courses offer ${lab}: name the course`,
-      details: { courses: [offer, ...others].map((one) => one.course.id) },
+      details: { courses: courses.map(({ id }) => id) },
     });
   }
-  return offer;
+  return { course: only, lab };
 }
 
 export async function labBody(images: ImageShelf, course: string, { lab, file, rubric }: LabDefinition): Promise<Lab> {

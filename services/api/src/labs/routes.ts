@@ -44,7 +44,7 @@ export function registerLabRoutes(app: TypedApp, { database, labs, images, log }
       },
     },
     async (request) => {
-      const offers = await visibleOffers(database, principalOf(request), { course: request.query.course });
+      const offers = await visibleOffers(database, principalOf(request), request.query.course);
       const bodies = await Promise.all(
         offers.map(async ({ course, lab }) => {
           try {

@@ -102,7 +102,7 @@ describe("the outbox", () => {
     const errors: unknown[] = [];
     const connection = connectRedis(redis.url, "command", (error) => errors.push(error));
     const queues = new JobQueues(connection, bed.prefix, (error) => errors.push(error));
-    const options = { database, queues, onError: (error: unknown) => errors.push(error), onQueued: () => undefined };
+    const options = { database, queues, onError: (error: unknown) => errors.push(error) };
     {
       await using _first = new OutboxDispatcher(options);
       await using _second = new OutboxDispatcher(options);

@@ -1,9 +1,10 @@
-import { START_QUEUE, startJobSchema } from "@ringside/shared";
-import type { Database, Transaction } from "../database/database.ts";
+import { startJobSchema } from "@ringside/shared";
+import type { Database } from "../database/database.ts";
 import { pause } from "../deadline.ts";
 import { OUTBOX_BATCH_MS_MAX, OUTBOX_BATCH_ROWS, OUTBOX_BATCHES_MAX, OUTBOX_POLL_MS } from "../limits.ts";
 import type { JobQueues } from "../queues/job-queues.ts";
-import { moveSession } from "../sessions/transitions.ts";
+import { markQueued } from "../sessions/transitions.ts";
+import { START_JOB } from "./outbox.ts";
 
 /**
  * Carries outbox rows to the queues: at once after a commit (`kick`), and every OUTBOX_POLL_MS for rows of a
@@ -14,19 +15,18 @@ export interface DispatcherOptions {
   readonly database: Database;
   readonly queues: JobQueues;
   readonly onError: (error: unknown) => void;
-  readonly onQueued: (session: string) => void;
 }
 
 interface Row {
   readonly id: bigint;
   readonly queue: string;
+  readonly name: string;
   readonly jobId: string;
   readonly payload: unknown;
 }
 
 interface Batch {
   readonly sent: readonly Row[];
-  readonly queued: readonly string[];
   /** The queue's error that ended the batch early. */
   readonly error: unknown;
 }
@@ -68,7 +68,6 @@ async function dispatchAll(options: DispatcherOptions, signal: AbortSignal): Pro
   for (let batches = 0; batches < OUTBOX_BATCHES_MAX && !signal.aborted; batches += 1) {
     try {
       const batch = await dispatchBatch(options);
-      batch.queued.forEach(options.onQueued);
       if (batch.error !== undefined) {
         throw batch.error;
       }
@@ -82,39 +81,36 @@ async function dispatchAll(options: DispatcherOptions, signal: AbortSignal): Pro
   }
 }
 
-/** Adds the oldest rows to their queues and deletes those that were taken. */
+/** Adds the oldest rows to their queues, one round trip for each queue, and deletes those that were taken. */
 async function dispatchBatch({ database, queues }: DispatcherOptions): Promise<Batch> {
   return database.$transaction(async (tx) => {
     const rows = await tx.$queryRaw<Row[]>`
-      SELECT "id", "queue", "jobId", "payload" FROM "OutboxRow"
+      SELECT "id", "queue", "name", "jobId", "payload" FROM "OutboxRow"
       ORDER BY "id" LIMIT ${OUTBOX_BATCH_ROWS} FOR UPDATE SKIP LOCKED`;
+    if (rows.length === 0) {
+      return { sent: [], error: undefined };
+    }
     const sent: Row[] = [];
     const until = performance.now() + OUTBOX_BATCH_MS_MAX;
     let error: unknown;
-    for (const row of rows) {
+    for (const [queue, jobs] of Map.groupBy(rows, (row) => row.queue)) {
       if (performance.now() > until) {
         break;
       }
       try {
-        await queues.add(row.queue, row.jobId, row.payload);
-        sent.push(row);
+        await queues.add(
+          queue,
+          jobs.map((job) => ({ ...job, name: job.name || queue })),
+        );
+        sent.push(...jobs);
       } catch (cause) {
         error = cause;
         break;
       }
     }
     await tx.outboxRow.deleteMany({ where: { id: { in: sent.map((row) => row.id) } } });
-    return { sent, queued: await markQueued(tx, sent), error };
+    const starts = sent.filter((row) => row.name === START_JOB).map((row) => startJobSchema.parse(row.payload));
+    await markQueued(tx, starts);
+    return { sent, error };
   });
-}
-
-async function markQueued(tx: Transaction, sent: readonly Row[]): Promise<readonly string[]> {
-  const queued: string[] = [];
-  for (const row of sent.filter((candidate) => candidate.queue === START_QUEUE)) {
-    const job = startJobSchema.parse(row.payload);
-    if (await moveSession(tx, { id: job.session, epoch: job.epoch, to: "queued", from: ["requested"] })) {
-      queued.push(job.session);
-    }
-  }
-  return queued;
 }

@@ -1,4 +1,5 @@
 import {
+  type CellJobName,
   cellQueue,
   type EndReason,
   GRADE_QUEUE,
@@ -14,14 +15,22 @@ import {
 import type { Transaction } from "../database/database.ts";
 import type { Prisma } from "../generated/client.ts";
 
+/** Cells tell their jobs apart by these. */
+export const START_JOB = "start" satisfies CellJobName;
+const STOP_JOB = "stop" satisfies CellJobName;
+
 /**
  * Jobs are written as rows in the transaction that makes them due; the dispatcher adds them to Redis
  * afterwards. So a job exists exactly when what it is for was committed, whether Redis is there or not.
  */
 
-export async function putStartJob(tx: Transaction, job: StartJob): Promise<void> {
-  await put(tx, START_QUEUE, startJobId(job), job);
+/** @param cell whose own queue takes it; null: the queue of all cells */
+export async function putStartJob(tx: Transaction, cell: string | null, job: StartJob): Promise<void> {
+  await put(tx, { queue: startQueue(cell), name: START_JOB, jobId: startJobId(job), payload: job });
 }
+
+/** The queue that has the start jobs of a cell, or of all cells. */
+export const startQueue = (cell: string | null): string => (cell === null ? START_QUEUE : cellQueue(cell));
 
 /** Ends the machines of a session up to an epoch, at the cell that has or had them. */
 export async function putStopJob(
@@ -32,12 +41,12 @@ export async function putStopJob(
   reason: EndReason,
 ): Promise<void> {
   const job: StopJob = { session, epoch, reason };
-  await put(tx, cellQueue(cell), stopJobId(job), job);
+  await put(tx, { queue: cellQueue(cell), name: STOP_JOB, jobId: stopJobId(job), payload: job });
 }
 
 export async function putGradeJob(tx: Transaction, submission: string, version: number): Promise<void> {
   const job: GradeJob = { submission };
-  await put(tx, GRADE_QUEUE, gradeJobId({ submission, version }), job);
+  await put(tx, { queue: GRADE_QUEUE, name: GRADE_QUEUE, jobId: gradeJobId({ submission, version }), payload: job });
 }
 
 /**
@@ -47,9 +56,12 @@ export async function putGradeJob(tx: Transaction, submission: string, version: 
 export async function putOrphanStopJob(tx: Transaction, report: Report): Promise<void> {
   const { session, epoch, cell, kind } = report;
   const job: StopJob = { session, epoch, reason: "operator" };
-  await put(tx, cellQueue(cell), `${stopJobId(job)}.${kind}`, job);
+  await put(tx, { queue: cellQueue(cell), name: STOP_JOB, jobId: `${stopJobId(job)}.${kind}`, payload: job });
 }
 
-async function put(tx: Transaction, queue: string, jobId: string, payload: Prisma.InputJsonObject): Promise<void> {
-  await tx.outboxRow.create({ data: { queue, jobId, payload } });
+async function put(
+  tx: Transaction,
+  data: { queue: string; name: string; jobId: string; payload: Prisma.InputJsonObject },
+): Promise<void> {
+  await tx.outboxRow.create({ data });
 }

@@ -8,6 +8,18 @@ const KEEP = { age: JOB_KEEP_SECONDS, count: JOB_KEEP_COUNT_MAX };
 /** Only the api's own jobs are tried again; a cell's failed job is reported and decided on here. */
 const ATTEMPTS = 3;
 const BACKOFF_MS = 1_000;
+const JOB_OPTIONS: JobsOptions = {
+  attempts: ATTEMPTS,
+  backoff: { type: "exponential", delay: BACKOFF_MS },
+  removeOnComplete: KEEP,
+  removeOnFail: KEEP,
+};
+
+export interface NewJob {
+  readonly name: string;
+  readonly jobId: string;
+  readonly payload: unknown;
+}
 
 /** What became of a job: BullMQ's word for it, or `missing` where Redis knows no such job. */
 export type JobPresence = JobState | "unknown" | "missing";
@@ -25,16 +37,13 @@ export class JobQueues implements AsyncDisposable {
     this.#onError = onError;
   }
 
-  /** Adds a job. One that was added under the same id within JOB_KEEP_SECONDS is not added again. */
-  async add(queue: string, jobId: string, payload: unknown): Promise<void> {
-    const options: JobsOptions = {
-      jobId,
-      attempts: ATTEMPTS,
-      backoff: { type: "exponential", delay: BACKOFF_MS },
-      removeOnComplete: KEEP,
-      removeOnFail: KEEP,
-    };
-    await this.#call("add a job", () => this.#queue(queue).add(queue, payload, options));
+  /**
+   * Adds jobs to one queue, in their order, in one round trip. One that was added under the same id within
+   * JOB_KEEP_SECONDS is not added again.
+   */
+  async add(queue: string, jobs: readonly NewJob[]): Promise<void> {
+    const bulk = jobs.map(({ name, jobId, payload }) => ({ name, data: payload, opts: { ...JOB_OPTIONS, jobId } }));
+    await this.#call("add jobs", () => this.#queue(queue).addBulk(bulk));
   }
 
   async presence(queue: string, jobId: string): Promise<JobPresence> {

@@ -1,5 +1,5 @@
 import { RingsideError, sessionIsFinal, sessionMayGo } from "@ringside/shared";
-import { putAudit } from "../audit/audit.ts";
+import { type Deed, putAudit } from "../audit/audit.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import { QUEUE_WAIT_MS_MAX } from "../limits.ts";
 import { putStopJob } from "../outbox/outbox.ts";
@@ -14,11 +14,24 @@ export interface SessionRequest {
   readonly requestId: string;
 }
 
+export interface Restart {
+  /** Whether the runner of the session's cell is there to take the job: it has the machine's slot and saved states. */
+  readonly cellIsThere: boolean;
+  /** The checkpoint to go back to; null: a fresh machine. */
+  readonly checkpoint: string | null;
+}
+
 /**
- * Gives the session a fresh machine under the next epoch: the machine of the epoch before is void from then on.
- * @throws RingsideError session_ended, or session_not_ready while no machine was started yet
+ * Gives the session another machine under the next epoch: the machine of the epoch before is void from then on. A
+ * cell that is there replaces it by itself; otherwise any cell may take the job, and the old one is told to clear up.
+ * @throws RingsideError session_ended, or session_not_ready while no machine was started yet; cell_unreachable where
+ * a checkpoint's cell is away
  */
-export async function resetSession(database: Database, request: SessionRequest): Promise<SessionRow> {
+export async function restartSession(
+  database: Database,
+  request: SessionRequest,
+  restart: Restart,
+): Promise<SessionRow> {
   return database.$transaction(async (tx) => {
     const session = await lockSession(tx, request.id);
     if (sessionIsFinal(session.state)) {
@@ -26,6 +39,10 @@ export async function resetSession(database: Database, request: SessionRequest):
     }
     if (!sessionMayGo(session.state, "queued") || session.state === "requested") {
       throw new RingsideError("session_not_ready");
+    }
+    const startCell = restart.cellIsThere ? session.cell : null;
+    if (restart.checkpoint !== null && startCell === null) {
+      throw new RingsideError("cell_unreachable");
     }
     const next = await tx.session.update({
       where: { id: session.id },
@@ -36,21 +53,20 @@ export async function resetSession(database: Database, request: SessionRequest):
         startMs: null,
         presenceAtMs: 0,
         debuggers: 0,
+        machineAtMs: 0,
+        hibernatedBytes: null,
+        startCell,
+        startState: restart.checkpoint,
         notAfter: new Date(Date.now() + QUEUE_WAIT_MS_MAX),
       },
       include: sessionInclude,
     });
-    if (session.cell !== null) {
+    if (session.cell !== null && startCell === null) {
       await putStopJob(tx, session.cell, session.id, session.epoch, "stopped");
     }
     await putSessionStart(tx, next);
-    await putAudit(tx, {
-      actorId: request.user,
-      action: "session.reset",
-      subject: session.id,
-      requestId: request.requestId,
-      details: { epoch: next.epoch },
-    });
+    const details = { epoch: next.epoch, ...(restart.checkpoint === null ? {} : { checkpoint: restart.checkpoint }) };
+    await audit(tx, request, restart.checkpoint === null ? "session.reset" : "session.restore", details);
     return next;
   });
 }
@@ -64,16 +80,19 @@ export async function stopSession(
     const session = await lockSession(tx, request.id);
     const { id, epoch, cell } = session;
     if (await endSession(tx, { id, epoch, cell, outcome: { state: "ended", reason: request.reason } })) {
-      await putAudit(tx, {
-        actorId: request.user,
-        action: "session.stop",
-        subject: id,
-        requestId: request.requestId,
-        details: { epoch },
-      });
+      await audit(tx, request, "session.stop", { epoch });
     }
     return tx.session.findUniqueOrThrow({ where: { id }, include: sessionInclude });
   });
+}
+
+async function audit(
+  tx: Transaction,
+  { id, user, requestId }: SessionRequest,
+  action: Deed["action"],
+  details: Deed["details"],
+): Promise<void> {
+  await putAudit(tx, { actorId: user, action, subject: id, requestId, details });
 }
 
 /** The session's row, which nobody else changes until the transaction ends. */

@@ -1,6 +1,6 @@
 import { RingsideError, SESSION_STATES_FINAL, type sessionListQuerySchema } from "@ringside/shared";
 import type { z } from "zod";
-import { isAdmin } from "../auth/access.ts";
+import { isAdmin, taughtCourses } from "../auth/access.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Database } from "../database/database.ts";
 import type { Prisma } from "../generated/client.ts";
@@ -40,8 +40,7 @@ function visibleTo(principal: Principal): Prisma.SessionWhereInput {
   if (isAdmin(principal)) {
     return {};
   }
-  const taught = [...principal.roles].filter(([, role]) => role === "instructor").map(([course]) => course);
-  return { OR: [{ userId: principal.user.id }, { courseId: { in: taught } }] };
+  return { OR: [{ userId: principal.user.id }, { courseId: { in: [...taughtCourses(principal)] } }] };
 }
 
 async function olderThan(

@@ -6,15 +6,10 @@ import type { Principal } from "../auth/principal.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import type { Course } from "../generated/client.ts";
 import type { LabDefinition } from "../labs/lab-folder.ts";
-import {
-  NO_CAPACITY_RETRY_AFTER_SECONDS,
-  QUEUE_WAIT_MS_MAX,
-  SESSIONS_LIVE_MAX,
-  SESSIONS_PER_USER_MAX,
-} from "../limits.ts";
+import { QUEUE_WAIT_MS_MAX } from "../limits.ts";
+import { requireRoom, type SessionBounds } from "./admission.ts";
 import { deriveParameters } from "./parameters.ts";
 import { putSessionStart } from "./start.ts";
-import { SESSION_STATES_OPEN } from "./transitions.ts";
 import { type SessionRow, sessionInclude } from "./view.ts";
 
 /**
@@ -22,27 +17,48 @@ import { type SessionRow, sessionInclude } from "./view.ts";
  * locked first, so that of identical requests at the same moment one makes the session and the others find it,
  * and quotas cannot be overrun.
  */
-export interface ProvisionRequest {
-  readonly principal: Principal;
-  readonly idempotencyKey: string;
-  /** The validated body, from which the digest is made that a second request must repeat. */
-  readonly body: { readonly lab: string; readonly course?: string | undefined };
+export interface ProvisionRequest extends KeyedRequest {
   readonly course: Course;
   readonly lab: LabDefinition;
   readonly image: Image;
   readonly requestId: string;
 }
 
-export async function provisionSession(database: Database, request: ProvisionRequest): Promise<SessionRow> {
+/** What an Idempotency-Key stands for. */
+export interface KeyedRequest {
+  readonly principal: Principal;
+  readonly idempotencyKey: string;
+  /** sha256 of what the request asks for, which a second one with the same key must repeat: `digestOf`. */
+  readonly digest: string;
+}
+
+export interface Provisioned {
+  readonly row: SessionRow;
+  /** In the queue; null for a session that was made before. */
+  readonly position: number | null;
+}
+
+export async function provisionSession(
+  database: Database,
+  request: ProvisionRequest,
+  bounds: SessionBounds,
+): Promise<Provisioned> {
+  const { principal, course, lab } = request;
+  const asked = { user: principal.user.id, course: course.id, lab: lab.lab, isFork: false };
   return database.$transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM "User" WHERE "id" = ${request.principal.user.id} FOR UPDATE`;
+    await lockUser(tx, principal.user.id);
     const before = await findByKey(tx, request);
     if (before !== null) {
-      return before;
+      return { row: before, position: null };
     }
-    await requireQuota(tx, request);
-    return writeSession(tx, request);
+    const { position } = await requireRoom(tx, { ...asked, labSessionsMax: lab.file.limits.sessions }, bounds);
+    return { row: await writeSession(tx, request), position };
   });
+}
+
+/** Until the transaction ends nobody else makes a session for this user. */
+export async function lockUser(tx: Transaction, user: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM "User" WHERE "id" = ${user} FOR UPDATE`;
 }
 
 /**
@@ -50,52 +66,37 @@ export async function provisionSession(database: Database, request: ProvisionReq
  * @throws RingsideError idempotency_mismatch where the key was used with another body
  */
 export async function findByKey(
-  tx: Pick<Transaction, "idempotencyKey">,
-  { principal, idempotencyKey, body }: Pick<ProvisionRequest, "principal" | "idempotencyKey" | "body">,
+  tx: Pick<Transaction, "idempotencyKey" | "session">,
+  { principal, idempotencyKey, digest }: KeyedRequest,
 ): Promise<SessionRow | null> {
   const row = await tx.idempotencyKey.findUnique({
     where: { userId_key: { userId: principal.user.id, key: idempotencyKey } },
-    include: { session: { include: sessionInclude } },
   });
-  if (row !== null && row.bodySha256 !== bodyDigest(body)) {
+  if (row === null) {
+    return null;
+  }
+  if (row.bodySha256 !== digest) {
     throw new RingsideError("idempotency_mismatch");
   }
-  return row?.session ?? null;
+  return tx.session.findUnique({ where: { id: row.sessionId }, include: sessionInclude });
 }
 
-function bodyDigest({ lab, course }: ProvisionRequest["body"]): string {
+/** @param what the parts of the request that make it what it is */
+export function digestOf(...what: readonly (string | null | undefined)[]): string {
   return createHash("sha256")
-    .update(JSON.stringify([lab, course ?? null]))
+    .update(JSON.stringify(what.map((part) => part ?? null)))
     .digest("hex");
 }
 
-async function requireQuota(tx: Transaction, { principal, course, lab }: ProvisionRequest): Promise<void> {
-  const open = { state: { in: [...SESSION_STATES_OPEN] } };
-  const own = await tx.session.findMany({ where: { ...open, userId: principal.user.id } });
-  const same = own.find((session) => session.courseId === course.id && session.lab === lab.lab);
-  if (same !== undefined) {
-    throw new RingsideError("conflict", {
-      message: `You have a session of ${lab.lab} already (${same.id}): connect to it, or stop it first`,
-      details: { session: same.id },
-    });
-  }
-  if (own.length >= SESSIONS_PER_USER_MAX) {
-    throw new RingsideError("quota_exceeded", {
-      message: `You have ${own.length} sessions, as many as you may have at a time: stop one first`,
-      details: { sessions: own.map((session) => session.id) },
-      retryAfterSeconds: NO_CAPACITY_RETRY_AFTER_SECONDS,
-    });
-  }
-  // Others may count at the same moment: the limit guards the server, not a promise, and may be passed by a few.
-  if ((await tx.session.count({ where: open })) >= SESSIONS_LIVE_MAX) {
-    throw new RingsideError("no_capacity", { retryAfterSeconds: NO_CAPACITY_RETRY_AFTER_SECONDS });
-  }
+export async function putKey(tx: Transaction, request: KeyedRequest, sessionId: string): Promise<void> {
+  const { principal, idempotencyKey: key, digest: bodySha256 } = request;
+  await tx.idempotencyKey.create({ data: { userId: principal.user.id, key, bodySha256, sessionId } });
 }
 
 async function writeSession(tx: Transaction, request: ProvisionRequest): Promise<SessionRow> {
   const { principal, course, lab, image } = request;
   const now = Date.now();
-  const { session_minutes: minutes, memory_mib: memoryMib } = lab.file.limits;
+  const { limits, record } = lab.file;
   const student = principal.user.studentNumber ?? principal.user.id;
   const session = await tx.session.create({
     data: {
@@ -104,23 +105,19 @@ async function writeSession(tx: Transaction, request: ProvisionRequest): Promise
       courseId: course.id,
       lab: lab.lab,
       image: image.manifest.digest,
-      memoryMib,
-      sessionMinutes: minutes,
+      memoryMib: limits.memory_mib,
+      sessionMinutes: limits.session_minutes,
+      record,
+      cpuPercent: limits.cpu_percent,
+      // A recorded machine cannot be saved.
+      idleMinutes: record ? 0 : limits.idle_minutes,
       parameters: deriveParameters({ secret: course.secret, student, lab: lab.lab }, lab.file.parameters),
       createdAt: new Date(now),
       notAfter: new Date(now + QUEUE_WAIT_MS_MAX),
-      endsAt: new Date(now + minutes * 60_000),
-    },
-    include: sessionInclude,
-  });
-  await tx.idempotencyKey.create({
-    data: {
-      userId: principal.user.id,
-      key: request.idempotencyKey,
-      bodySha256: bodyDigest(request.body),
-      sessionId: session.id,
+      endsAt: new Date(now + limits.session_minutes * 60_000),
     },
   });
+  await putKey(tx, request, session.id);
   await putSessionStart(tx, session);
   await putAudit(tx, {
     actorId: principal.user.id,
@@ -129,5 +126,5 @@ async function writeSession(tx: Transaction, request: ProvisionRequest): Promise
     requestId: request.requestId,
     details: { lab: lab.lab, course: course.id },
   });
-  return session;
+  return { ...session, submission: null };
 }

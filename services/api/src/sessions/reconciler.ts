@@ -1,19 +1,23 @@
-import { LEASE_TTL_MS, START_QUEUE, startJobId } from "@ringside/shared";
+import { LEASE_TTL_MS, startJobId } from "@ringside/shared";
 import { putAudit } from "../audit/audit.ts";
 import type { CellDirectory } from "../cells/directory.ts";
 import type { Database } from "../database/database.ts";
 import { repeat } from "../deadline.ts";
 import {
+  CELL_AWAY_GRACE_MS,
   IDEMPOTENCY_KEEP_MS,
+  JOB_LOOK_AFTER_MS,
   LEASE_GRACE_MS,
+  QUEUE_WAIT_MS_MAX,
   RECONCILE_MS,
   RECONCILE_ROWS_MAX,
   SILENT_JOB_GRACE_MS,
 } from "../limits.ts";
+import { putStopJob, startQueue } from "../outbox/outbox.ts";
 import type { JobPresence, JobQueues } from "../queues/job-queues.ts";
 import { AbsenceClock } from "./absence-clock.ts";
 import { putSessionStart } from "./start.ts";
-import { endSession, SESSION_STATES_OPEN, type SessionEnd } from "./transitions.ts";
+import { endSession, SESSION_STATES_LIVE, type SESSION_STATES_OPEN, type SessionEnd } from "./transitions.ts";
 
 /**
  * Every RECONCILE_MS: makes sure that every session that was promised comes to an end or to a machine, whatever
@@ -23,8 +27,11 @@ import { endSession, SESSION_STATES_OPEN, type SessionEnd } from "./transitions.
  *   requested or queued past notAfter                → failed(no_capacity)
  *   queued, but Redis knows no job of its epoch      → the job is put into the outbox again
  *   queued, but its job failed or ended in silence   → failed(internal)
+ *   queued for a fresh machine at a cell that is away → the job goes to all cells
  *   starting, ready, attached without a lease        → failed(runner_lost), and its cell is told
  *   ready, attached, but the cell has a new runner   → the same, at once; a start job is run again instead
+ *
+ * A hibernated session has no machine, no lease and no job: only its time can run out.
  *
  * Replicas may do this at the same time: every change is fenced, and jobs have ids.
  */
@@ -41,6 +48,8 @@ interface OpenSession {
   readonly epoch: number;
   readonly state: (typeof SESSION_STATES_OPEN)[number];
   readonly cell: string | null;
+  readonly startCell: string | null;
+  readonly startState: string | null;
   readonly notAfter: Date;
   readonly endsAt: Date;
 }
@@ -49,6 +58,7 @@ export class Reconciler implements AsyncDisposable {
   readonly #options: ReconcilerOptions;
   readonly #leases = new AbsenceClock(LEASE_GRACE_MS, LEASE_TTL_MS);
   readonly #jobs = new AbsenceClock(SILENT_JOB_GRACE_MS, 0);
+  readonly #cellsAway = new AbsenceClock(CELL_AWAY_GRACE_MS, LEASE_TTL_MS);
   readonly #passes: AsyncDisposable;
 
   constructor(options: ReconcilerOptions) {
@@ -67,10 +77,12 @@ export class Reconciler implements AsyncDisposable {
     try {
       await this.#checkLeases(rest);
       await this.#checkJobs(rest);
+      await this.#leaveAwayCells(rest);
     } catch (error) {
       // What Redis forgot or nobody could renew while it was away says nothing about the runners.
       this.#leases.restart();
       this.#jobs.restart();
+      this.#cellsAway.restart();
       throw error;
     }
     await this.#forgetKeys();
@@ -78,8 +90,19 @@ export class Reconciler implements AsyncDisposable {
 
   async #openSessions(): Promise<readonly OpenSession[]> {
     return this.#options.database.session.findMany({
-      where: { state: { in: [...SESSION_STATES_OPEN] } },
-      select: { id: true, epoch: true, state: true, cell: true, notAfter: true, endsAt: true },
+      where: {
+        OR: [{ state: { in: [...SESSION_STATES_LIVE] } }, { state: "hibernated", endsAt: { lte: new Date() } }],
+      },
+      select: {
+        id: true,
+        epoch: true,
+        state: true,
+        cell: true,
+        startCell: true,
+        startState: true,
+        notAfter: true,
+        endsAt: true,
+      },
       orderBy: { createdAt: "asc" },
       take: RECONCILE_ROWS_MAX,
     });
@@ -130,9 +153,11 @@ export class Reconciler implements AsyncDisposable {
 
   async #checkJobs(open: readonly OpenSession[]): Promise<void> {
     const silent: OpenSession[] = [];
-    for (const session of open.filter(({ state }) => state === "queued")) {
+    const sentBefore = Date.now() - JOB_LOOK_AFTER_MS + QUEUE_WAIT_MS_MAX;
+    const due = open.filter(({ state, notAfter }) => state === "queued" && notAfter.getTime() <= sentBefore);
+    for (const session of due) {
       const presence = await this.#options.queues.presence(
-        START_QUEUE,
+        startQueue(session.startCell),
         startJobId({ ...session, session: session.id }),
       );
       if (presence === "missing" || presence === "unknown") {
@@ -163,6 +188,30 @@ export class Reconciler implements AsyncDisposable {
     });
   }
 
+  async #leaveAwayCells(open: readonly OpenSession[]): Promise<void> {
+    const bound = open.filter(({ state, startCell, startState }) => isBound(state, startCell, startState));
+    const there = await this.#options.cells.withRunner([...new Set(bound.map(({ startCell }) => startCell ?? ""))]);
+    const away = bound.filter(({ startCell }) => !there.has(startCell ?? ""));
+    for (const session of this.#cellsAway.overdue(away)) {
+      await this.#sendToAll(session);
+    }
+  }
+
+  /** The cell may have begun before it went away: then the epoch's lease decides, and the loser is an orphan. */
+  async #sendToAll({ id, epoch, startCell }: OpenSession): Promise<void> {
+    await this.#options.queues.remove(startQueue(startCell), startJobId({ session: id, epoch }));
+    await this.#options.database.$transaction(async (tx) => {
+      const { count } = await tx.session.updateMany({
+        where: { id, epoch, state: "queued", startCell },
+        data: { startCell: null },
+      });
+      if (count === 1 && startCell !== null) {
+        await putStopJob(tx, startCell, id, epoch - 1, "stopped");
+        await putSessionStart(tx, await tx.session.findUniqueOrThrow({ where: { id } }));
+      }
+    });
+  }
+
   async #end(session: OpenSession, outcome: SessionEnd["outcome"]): Promise<void> {
     const { id, epoch, cell } = session;
     const ended = await this.#options.database.$transaction(async (tx) => {
@@ -186,4 +235,9 @@ export class Reconciler implements AsyncDisposable {
 
 function isOver(presence: JobPresence): boolean {
   return presence === "completed" || presence === "failed";
+}
+
+/** Waits for one cell though any could start it. */
+function isBound(state: OpenSession["state"], startCell: string | null, startState: string | null): boolean {
+  return state === "queued" && startCell !== null && startState === null;
 }

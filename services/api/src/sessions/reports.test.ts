@@ -25,6 +25,8 @@ beforeEach(async () => {
 const base = (epoch = 1) => ({ session: id, epoch, cell: "cell-a" });
 const starting = (epoch = 1): Report => ({ ...base(epoch), kind: "starting", atMs: 1 });
 const ready = (epoch = 1): Report => ({ ...base(epoch), kind: "ready", atMs: 2, how: "clone", startMs: 41.5 });
+const readyAt = (atMs: number): Report => ({ ...base(), kind: "ready", atMs, how: "pool", startMs: 3 });
+const hibernated = (atMs: number, bytes = 700_000): Report => ({ ...base(), kind: "hibernated", atMs, bytes });
 const presence = (debuggers: number, atMs: number, epoch = 1): Report => ({
   ...base(epoch),
   kind: "presence",
@@ -42,7 +44,7 @@ const apply = (...reports: Report[]) =>
   reports.reduce((before, report) => before.then(() => applyReport(bed.api.core.database, report)), Promise.resolve());
 const read = async () => (await ann.call("GET", `/v1/sessions/${id}`)).body;
 
-async function hasStopJob(epoch: number, because: "" | ".starting" | ".ready" = ""): Promise<boolean> {
+async function hasStopJob(epoch: number, because: "" | ".starting" | ".ready" | ".hibernated" = ""): Promise<boolean> {
   const queue = new Queue(cellQueue("cell-a"), { connection: bed.redis, prefix: bed.prefix });
   const jobId = stopJobId({ session: id, epoch }) + because;
   const inRedis = (await queue.getJob(jobId)) !== undefined;
@@ -87,6 +89,65 @@ describe("a cell's reports", () => {
     expect((await read()).state).not.toBe("attached");
     await apply(ready());
     expect((await read()).state).toBe("attached");
+  });
+
+  it("that the machine sleeps show what it takes, and that it woke costs the student no time and gives none", async () => {
+    await apply(ready());
+    const before = await read();
+    await apply(hibernated(20));
+    expect(await read()).toMatchObject({ state: "hibernated", hibernatedBytes: 700_000, cell: "cell-a" });
+    await apply(readyAt(30));
+    expect(await read()).toEqual(before);
+  });
+
+  it("that it sleeps under an attached gdb make it attached again when it wakes", async () => {
+    await apply(ready(), presence(1, 10), hibernated(20), presence(2, 21), readyAt(30));
+    expect((await read()).state).toBe("attached");
+    await apply(hibernated(40), presence(0, 41), readyAt(50));
+    expect((await read()).state).toBe("ready");
+  });
+
+  it("of sleep that come before the start's own are the later word, and keep how it started", async () => {
+    await apply(hibernated(20), starting(), ready());
+    expect(await read()).toMatchObject({ state: "hibernated", how: "clone", startMs: 41.5 });
+    expect((await read()).readyAt).not.toBeNull();
+  });
+
+  it("of sleep that overtake those of waking are the later word", async () => {
+    await apply(ready(), hibernated(20), hibernated(40, 9), readyAt(30));
+    expect(await read()).toMatchObject({ state: "hibernated", hibernatedBytes: 9 });
+  });
+
+  it("of waking that overtake those of sleep are the later word", async () => {
+    await apply(ready(), readyAt(30), hibernated(20));
+    expect(await read()).toMatchObject({ state: "ready", hibernatedBytes: null });
+  });
+
+  it("of sleep and waking in any order and number lead to the last of them", async () => {
+    const reports = [starting(), ready(), hibernated(20), readyAt(30), hibernated(40), readyAt(50), hibernated(60)];
+    const order = fc.shuffledSubarray([...reports, ...reports], { minLength: 14 });
+    await fc.assert(
+      fc.asyncProperty(order, fc.boolean(), async (all, awake) => {
+        await ann.call("DELETE", `/v1/sessions/${id}`);
+        ({ id } = await startSession(ann));
+        const some = awake ? all.filter((report) => report.atMs !== 60) : all;
+        await apply(...some.map((report) => ({ ...report, session: id })));
+        expect((await read()).state).toBe(awake ? "ready" : "hibernated");
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("of failure end a session that sleeps", async () => {
+    await apply(ready(), hibernated(20), failed());
+    expect(await read()).toMatchObject({ state: "failed", hibernatedBytes: null });
+  });
+
+  it("that a machine sleeps for whom nobody waits get its state removed", async () => {
+    await apply(ready());
+    await ann.call("DELETE", `/v1/sessions/${id}`);
+    await apply(hibernated(20));
+    expect(await hasStopJob(1, ".hibernated")).toBe(true);
   });
 
   it("of failure give the student words and the operator the detail", async () => {

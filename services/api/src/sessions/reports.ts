@@ -7,18 +7,28 @@ import { endSession, moveSession } from "./transitions.ts";
 /**
  * What a cell's report does to a session. Reports come at least once, late, and in any order:
  *
- *   of an older epoch, or for a session that has ended   the machine is an orphan: its cell is told to end it
- *   starting, ready                                      go forward only, never back
+ *   of an older epoch, or for a session that has ended   the machine is an orphan: its cell is told to end it, unless
+ *                                                        the same cell has the job that replaces it
+ *   starting                                             goes forward only, never back
+ *   ready, hibernated                                    count if they are newer than the last of the two by the
+ *                                                        cell's clock: a machine may sleep and wake many times
  *   presence                                             counts if it is newer than the last by the cell's clock;
  *                                                        one that overtakes `ready` is kept until then
  *   ended, failed                                        the first one decides
  */
 export async function applyReport(database: Database, report: Report): Promise<void> {
   await database.$transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" = ${report.session} FOR UPDATE`;
-    const session = await tx.session.findUnique({ where: { id: report.session } });
-    if (session === null || sessionIsFinal(session.state) || report.epoch < session.epoch) {
+    // One statement both locks and reads: a class's reports come in one burst.
+    const [session] = await tx.$queryRaw<Locked[]>`
+      SELECT "id", "epoch", "state"::text, "readyAt", "sessionMinutes", "debuggers", "presenceAtMs", "machineAtMs",
+        "how"::text, "startCell" FROM "Session" WHERE "id" = ${report.session} FOR UPDATE`;
+    if (session === undefined || sessionIsFinal(session.state)) {
       await endOrphan(tx, report);
+    } else if (report.epoch < session.epoch) {
+      // A stop could overtake the job, and take the saved state along from which that starts.
+      if (session.startCell !== report.cell) {
+        await endOrphan(tx, report);
+      }
     } else if (report.epoch === session.epoch) {
       await applyCurrent(tx, session, report);
     }
@@ -26,13 +36,28 @@ export async function applyReport(database: Database, report: Report): Promise<v
   });
 }
 
+type Locked = Pick<
+  Session,
+  | "id"
+  | "epoch"
+  | "state"
+  | "readyAt"
+  | "sessionMinutes"
+  | "debuggers"
+  | "presenceAtMs"
+  | "machineAtMs"
+  | "how"
+  | "startCell"
+>;
+
 async function endOrphan(tx: Transaction, report: Report): Promise<void> {
-  if (report.kind === "starting" || report.kind === "ready") {
+  // What hibernates is no process any more, but it is a saved state that nobody will ask for.
+  if (report.kind === "starting" || report.kind === "ready" || report.kind === "hibernated") {
     await putOrphanStopJob(tx, report);
   }
 }
 
-async function applyCurrent(tx: Transaction, session: Session, report: Report): Promise<void> {
+async function applyCurrent(tx: Transaction, session: Locked, report: Report): Promise<void> {
   const { id, epoch } = session;
   switch (report.kind) {
     case "starting":
@@ -40,8 +65,10 @@ async function applyCurrent(tx: Transaction, session: Session, report: Report): 
       await moveSession(tx, { id, epoch, to: "starting", from: ["queued"], data: { cell: report.cell } });
       return;
     case "ready":
-      await leaveRequested(tx, session);
       await becomeReady(tx, session, report);
+      return;
+    case "hibernated":
+      await becomeHibernated(tx, session, report);
       return;
     case "presence":
       await notePresence(tx, session, report);
@@ -60,7 +87,7 @@ async function applyCurrent(tx: Transaction, session: Session, report: Report): 
 const failed = (reason: FailReason, detail: string) => ({ state: "failed", reason, detail }) as const;
 
 /** A cell can only report on a job that it took from the queue, though the dispatcher may not have said so yet. */
-async function leaveRequested(tx: Transaction, session: Session): Promise<void> {
+async function leaveRequested(tx: Transaction, session: Locked): Promise<void> {
   if (session.state === "requested") {
     await moveSession(tx, { id: session.id, epoch: session.epoch, to: "queued", from: ["requested"] });
   }
@@ -68,29 +95,55 @@ async function leaveRequested(tx: Transaction, session: Session): Promise<void> 
 
 type ReportOf<K extends Report["kind"]> = Extract<Report, { kind: K }>;
 
-async function becomeReady(tx: Transaction, session: Session, report: ReportOf<"ready">): Promise<void> {
+/** Its first machine, a machine after a reset, or one that woke. */
+async function becomeReady(tx: Transaction, session: Locked, report: ReportOf<"ready">): Promise<void> {
   const { id, epoch } = session;
-  const now = Date.now();
-  // A student's time begins with their first machine; a reset does not lengthen it.
-  const first = session.readyAt === null;
-  const moved = await moveSession(tx, {
-    id,
-    epoch,
-    to: "ready",
-    from: ["queued", "starting"],
-    data: {
-      cell: report.cell,
-      how: report.how,
-      startMs: report.startMs,
-      ...(first ? { readyAt: new Date(now), endsAt: new Date(now + session.sessionMinutes * 60_000) } : {}),
-    },
-  });
-  if (moved && session.debuggers > 0) {
+  if (BigInt(report.atMs) <= session.machineAtMs) {
+    await noteWay(tx, session, report);
+    return;
+  }
+  await leaveRequested(tx, session);
+  const data = { machineAtMs: report.atMs, hibernatedBytes: null, cell: report.cell, ...firstReady(session) };
+  // How a machine woke says nothing about how the session was started.
+  const way = session.how === null ? { how: report.how, startMs: report.startMs } : {};
+  const from = ["queued", "starting", "hibernated"] as const;
+  if (!(await moveSession(tx, { id, epoch, to: "ready", from, data: { ...data, ...way } }))) {
+    // Awake already, as far as we know: the report that it slept is on its way, and must not count when it comes.
+    await tx.session.updateMany({ where: { id, epoch }, data: { machineAtMs: report.atMs } });
+  } else if (session.debuggers > 0) {
     await moveSession(tx, { id, epoch, to: "attached", from: ["ready"] });
   }
 }
 
-async function notePresence(tx: Transaction, session: Session, report: ReportOf<"presence">): Promise<void> {
+/** A student's time begins with their first machine; neither a reset nor a wake lengthens it. */
+function firstReady({ readyAt, sessionMinutes }: Locked): { readyAt?: Date; endsAt?: Date } {
+  const now = Date.now();
+  return readyAt === null ? { readyAt: new Date(now), endsAt: new Date(now + sessionMinutes * 60_000) } : {};
+}
+
+/** `hibernated` has overtaken the `ready` of the start: what that says of the start is kept. */
+async function noteWay(tx: Transaction, { id, epoch, how }: Locked, report: ReportOf<"ready">): Promise<void> {
+  if (how === null) {
+    await tx.session.updateMany({ where: { id, epoch }, data: { how: report.how, startMs: report.startMs } });
+  }
+}
+
+async function becomeHibernated(tx: Transaction, session: Locked, report: ReportOf<"hibernated">): Promise<void> {
+  const { id, epoch } = session;
+  if (BigInt(report.atMs) <= session.machineAtMs) {
+    return;
+  }
+  // A machine that sleeps was ready before, though that report may still be on its way.
+  await leaveRequested(tx, session);
+  await moveSession(tx, { id, epoch, to: "ready", from: ["queued", "starting"], data: firstReady(session) });
+  const data = { machineAtMs: report.atMs, hibernatedBytes: report.bytes, cell: report.cell };
+  if (!(await moveSession(tx, { id, epoch, to: "hibernated", from: ["ready", "attached"], data }))) {
+    // Asleep already, as far as we know: that it woke in between must not count when it comes.
+    await tx.session.updateMany({ where: { id, epoch, state: "hibernated" }, data });
+  }
+}
+
+async function notePresence(tx: Transaction, session: Locked, report: ReportOf<"presence">): Promise<void> {
   if (BigInt(report.atMs) <= session.presenceAtMs) {
     return;
   }
@@ -105,7 +158,7 @@ async function notePresence(tx: Transaction, session: Session, report: ReportOf<
 
 async function leaveWith(
   tx: Transaction,
-  session: Session,
+  session: Locked,
   cell: string,
   outcome: Parameters<typeof endSession>[1]["outcome"],
 ): Promise<void> {

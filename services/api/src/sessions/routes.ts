@@ -2,8 +2,6 @@ import {
   createSessionSchema,
   RingsideError,
   type SessionState,
-  START_QUEUE,
-  sessionIdSchema,
   sessionIsFinal,
   sessionListQuerySchema,
   sessionListSchema,
@@ -11,29 +9,19 @@ import {
   startJobId,
   waitQuerySchema,
 } from "@ringside/shared";
-import { z } from "zod";
-import { relationTo, requireOwner } from "../auth/access.ts";
+import { requireOwner } from "../auth/access.ts";
 import { principalOf } from "../auth/plugin.ts";
-import type { Principal } from "../auth/principal.ts";
 import type { Core } from "../core.ts";
 import { answersTo } from "../http/answers.ts";
 import type { TypedApp } from "../http/typed.ts";
 import { needOffer } from "../labs/offers.ts";
-import { IDEMPOTENCY_KEY_CHARS_MAX } from "../limits.ts";
-import { resetSession, stopSession } from "./changes.ts";
+import { startQueue } from "../outbox/outbox.ts";
+import { restartSession, stopSession } from "./changes.ts";
 import { listSessions } from "./list.ts";
-import { findByKey, provisionSession } from "./provision.ts";
-import { type SessionRow, sessionBody, sessionInclude } from "./view.ts";
-
-export const sessionParams = z.object({ id: sessionIdSchema });
-
-const idempotencyHeaders = z.object({
-  "idempotency-key": z
-    .string({ error: "is missing: send a random value, and the same one when you repeat the request" })
-    .min(1)
-    .max(IDEMPOTENCY_KEY_CHARS_MAX)
-    .regex(/^[\x21-\x7e]+$/),
-});
+import { digestOf, findByKey, type Provisioned, provisionSession } from "./provision.ts";
+import { queuePositions } from "./queue-positions.ts";
+import { bodyOf, idempotencyHeaders, needSession, sessionParams } from "./requests.ts";
+import { sessionBody } from "./view.ts";
 
 export function registerSessionRoutes(app: TypedApp, core: Core): void {
   registerCreate(app, core);
@@ -41,10 +29,12 @@ export function registerSessionRoutes(app: TypedApp, core: Core): void {
   registerChanges(app, core);
 }
 
-function registerCreate(app: TypedApp, { database, labs, images, outbox }: Core): void {
+function registerCreate(app: TypedApp, core: Core): void {
+  const { database, labs, images, outbox, provisions, bounds } = core;
   app.post(
     "/v1/sessions",
     {
+      config: { comesInBursts: true },
       schema: {
         summary: "Ask for a machine; the same Idempotency-Key and body always answer the same session",
         tags: ["sessions"],
@@ -58,6 +48,7 @@ function registerCreate(app: TypedApp, { database, labs, images, outbox }: Core)
           "idempotency_mismatch",
           "lab_invalid",
           "quota_exceeded",
+          "queue_full",
           "image_missing",
           "no_capacity",
         ),
@@ -66,40 +57,28 @@ function registerCreate(app: TypedApp, { database, labs, images, outbox }: Core)
     async (request, reply) => {
       const principal = principalOf(request);
       const { body } = request;
-      const asked = { principal, idempotencyKey: request.headers["idempotency-key"], body };
-      // First of all: a repeated request gets its answer even when the lab has gone since.
-      const before = await findByKey(database, asked);
-      if (before !== null) {
-        return reply.code(202).send(sessionBody(before));
-      }
-      const offer = await needOffer(database, principal, body.lab, body.course);
-      const lab = await labs.load(offer.lab);
-      const image = await images.need(lab.file.image);
-      const row = await provisionSession(database, {
-        ...asked,
-        course: offer.course,
-        lab,
-        image,
-        requestId: request.id,
+      const digest = digestOf(body.lab, body.course);
+      const asked = { principal, idempotencyKey: request.headers["idempotency-key"], digest };
+      const { row, position } = await provisions.run(async (): Promise<Provisioned> => {
+        try {
+          const offer = await needOffer(database, principal, body.lab, body.course);
+          const lab = await labs.load(offer.lab);
+          const image = await images.need(lab.file.image);
+          const whole = { ...asked, course: offer.course, lab, image, requestId: request.id };
+          return await provisionSession(database, whole, bounds);
+        } catch (error) {
+          // A repeated request gets its answer even when the lab has gone since.
+          const before = error instanceof RingsideError ? await findByKey(database, asked) : null;
+          if (before === null) {
+            throw error;
+          }
+          return { row: before, position: null };
+        }
       });
       outbox.kick();
-      return reply.code(202).send(sessionBody(row));
+      return reply.code(202).send(position === null ? await bodyOf(database, row) : sessionBody(row, position));
     },
   );
-}
-
-/** @throws RingsideError not_found for whoever may not know of the session */
-export async function needSession(
-  database: Core["database"],
-  principal: Principal,
-  id: string,
-): Promise<{ readonly row: SessionRow; readonly relation: "owner" | "staff" }> {
-  const row = await database.session.findUnique({ where: { id }, include: sessionInclude });
-  const relation = relationTo(principal, row);
-  if (row === null) {
-    throw new RingsideError("not_found");
-  }
-  return { row, relation };
 }
 
 const isUnderWay = (state: SessionState): boolean =>
@@ -118,7 +97,8 @@ function registerReads(app: TypedApp, { database, waiters }: Core): void {
     },
     async (request) => {
       const rows = await listSessions(database, principalOf(request), request.query);
-      return { sessions: rows.map(sessionBody) };
+      const positions = await queuePositions(database, rows);
+      return { sessions: rows.map((row) => sessionBody(row, positions.get(row.id) ?? null)) };
     },
   );
 
@@ -143,12 +123,12 @@ function registerReads(app: TypedApp, { database, waiters }: Core): void {
         load: async () => (await needSession(database, principal, id)).row,
         done: (session) => !isUnderWay(session.state),
       });
-      return sessionBody(row);
+      return bodyOf(database, row);
     },
   );
 }
 
-function registerChanges(app: TypedApp, { database, outbox, queues, waiters, log }: Core): void {
+function registerChanges(app: TypedApp, { database, outbox, queues, cells, waiters, log }: Core): void {
   app.delete(
     "/v1/sessions/:id",
     {
@@ -169,11 +149,13 @@ function registerChanges(app: TypedApp, { database, outbox, queues, waiters, log
       waiters.notify(id);
       if (!sessionIsFinal(row.state)) {
         // A job that no cell took yet need not be taken; one that was taken is ended when its cell reports.
-        await queues.remove(START_QUEUE, startJobId({ session: id, epoch: after.epoch })).catch((error: unknown) => {
-          log.debug({ err: error, session: id }, "the start job of a stopped session could not be removed");
-        });
+        await queues
+          .remove(startQueue(after.startCell), startJobId({ session: id, epoch: after.epoch }))
+          .catch((error: unknown) => {
+            log.debug({ err: error, session: id }, "the start job of a stopped session could not be removed");
+          });
       }
-      return reply.code(202).send(sessionBody(after));
+      return reply.code(202).send(sessionBody(after, null));
     },
   );
 
@@ -190,11 +172,15 @@ function registerChanges(app: TypedApp, { database, outbox, queues, waiters, log
     async (request, reply) => {
       const principal = principalOf(request);
       const { id } = request.params;
-      requireOwner(principal, (await needSession(database, principal, id)).row);
-      const row = await resetSession(database, { id, user: principal.user.id, requestId: request.id });
+      const { row: before } = await needSession(database, principal, id);
+      requireOwner(principal, before);
+      // With Redis away nobody knows; the reconciler lets other cells have the job if its own stays away.
+      const cellIsThere = before.cell !== null && (await cells.hasRunner(before.cell).catch(() => true));
+      const asked = { id, user: principal.user.id, requestId: request.id };
+      const row = await restartSession(database, asked, { cellIsThere, checkpoint: null });
       outbox.kick();
       waiters.notify(id);
-      return reply.code(202).send(sessionBody(row));
+      return reply.code(202).send(await bodyOf(database, row));
     },
   );
 }

@@ -34,6 +34,19 @@ export async function moveSession(tx: Transaction, move: Move): Promise<boolean>
   return count === 1;
 }
 
+/** Notes that the start jobs of these sessions are in their queue: for a whole class in one statement. */
+export async function markQueued(
+  tx: Transaction,
+  jobs: readonly { readonly session: string; readonly epoch: number }[],
+): Promise<void> {
+  if (jobs.length > 0) {
+    await tx.session.updateMany({
+      where: { state: "requested", OR: jobs.map(({ session, epoch }) => ({ id: session, epoch })) },
+      data: { state: "queued" },
+    });
+  }
+}
+
 export interface SessionEnd {
   readonly id: string;
   readonly epoch: number;
@@ -60,6 +73,7 @@ export async function endSession(tx: Transaction, end: SessionEnd): Promise<bool
       reason: outcome.reason,
       endedAt: new Date(),
       debuggers: 0,
+      hibernatedBytes: null,
       ...(outcome.state === "failed" ? { detail: outcome.detail.slice(0, DETAIL_CHARS_MAX) } : {}),
     },
   });
@@ -69,5 +83,7 @@ export async function endSession(tx: Transaction, end: SessionEnd): Promise<bool
   return moved;
 }
 
-/** States in which a session holds, or will hold, a machine. */
+/** States before the end. */
 export const SESSION_STATES_OPEN = SESSION_STATES.filter((state) => !sessionIsFinal(state));
+/** States in which a session has, or waits for, a machine. */
+export const SESSION_STATES_LIVE = SESSION_STATES_OPEN.filter((state) => state !== "hibernated");

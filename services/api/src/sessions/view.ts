@@ -16,8 +16,11 @@ function reasonMessage(reason: EndReason | FailReason): string {
   return { ...END_MESSAGES, ...FAIL_REASONS }[reason];
 }
 
-/** A session as the api shows it. */
-export function sessionBody(row: SessionRow): Session {
+/**
+ * A session as the api shows it.
+ * @param queuePosition see queue-positions.ts
+ */
+export function sessionBody(row: SessionRow, queuePosition: number | null): Session {
   const self = `/v1/sessions/${row.id}`;
   return {
     id: row.id,
@@ -35,6 +38,10 @@ export function sessionBody(row: SessionRow): Session {
     how: row.how,
     startMs: row.startMs,
     submission: row.submission?.id ?? null,
+    record: row.record,
+    forkedFrom: row.forkedFromId,
+    queuePosition,
+    hibernatedBytes: row.hibernatedBytes,
     createdAt: row.createdAt.toISOString(),
     readyAt: row.readyAt?.toISOString() ?? null,
     endsAt: row.endsAt.toISOString(),

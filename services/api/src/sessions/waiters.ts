@@ -2,9 +2,9 @@ import { pause } from "../deadline.ts";
 import { WAITER_POLL_MS, WAITERS_MAX, WAITERS_POLLING_FAST_MAX } from "../limits.ts";
 
 /**
- * Requests that wait for something to change. A change that this process made wakes them at once (`notify`);
- * one that another replica made is found by looking again. At most WAITERS_MAX wait at a time: further ones
- * are answered with what is there.
+ * Requests that wait for something to change. A change that this process made wakes them at once (`notify`), one that
+ * another replica told of as well (`wake`); what nobody told of is found by looking again. At most WAITERS_MAX wait
+ * at a time: further ones are answered with what is there.
  */
 export interface Wait<T> {
   /** What is waited for: a session's or submission's id. */
@@ -19,7 +19,13 @@ export interface Wait<T> {
 export class Waiters implements Disposable {
   readonly #wakes = new Map<string, Set<AbortController>>();
   readonly #closing = new AbortController();
+  readonly #tell: (id: string) => void;
   #count = 0;
+
+  /** @param tell tells the other replicas of a change that this one made */
+  constructor(tell: (id: string) => void = () => undefined) {
+    this.#tell = tell;
+  }
 
   get count(): number {
     return this.#count;
@@ -49,7 +55,14 @@ export class Waiters implements Disposable {
     }
   }
 
+  /** This process changed it. */
   notify(id: string): void {
+    this.wake(id);
+    this.#tell(id);
+  }
+
+  /** Somebody changed it. */
+  wake(id: string): void {
     for (const wake of this.#wakes.get(id) ?? []) {
       wake.abort();
     }

@@ -1,25 +1,28 @@
-import { RingsideError, submissionIdSchema, submissionSchema, waitQuerySchema } from "@ringside/shared";
+import { submissionSchema, waitQuerySchema } from "@ringside/shared";
 import { z } from "zod";
-import { relationTo, requireOwner } from "../auth/access.ts";
+import { requireOwner } from "../auth/access.ts";
 import { principalOf } from "../auth/plugin.ts";
-import type { Principal } from "../auth/principal.ts";
 import type { Core } from "../core.ts";
-import type { Database } from "../database/database.ts";
 import { answersTo } from "../http/answers.ts";
 import type { TypedApp } from "../http/typed.ts";
-import { needSession, sessionParams } from "../sessions/routes.ts";
+import { needSession, sessionParams } from "../sessions/requests.ts";
+import { registerRecordingRoutes } from "./recording-routes.ts";
+import { needSubmission, submissionParams } from "./requests.ts";
 import { submitSession } from "./submit.ts";
-import { type SubmissionRow, submissionBody, submissionInclude } from "./view.ts";
+import { type SubmissionRow, submissionBody } from "./view.ts";
 
-const submissionParams = z.object({ id: submissionIdSchema });
 const TRACE_MEDIA = "application/x-ndjson";
 
 export function registerSubmissionRoutes(app: TypedApp, core: Core): void {
   registerSubmit(app, core);
   registerReads(app, core);
+  registerRecordingRoutes(app, core);
 }
 
-function registerSubmit(app: TypedApp, { database, cellClient, traces, outbox, waiters, closing }: Core): void {
+function registerSubmit(
+  app: TypedApp,
+  { database, cellClient, traces, recordings, outbox, waiters, closing }: Core,
+): void {
   /** Of one session at a time one submit runs; the others of this process wait for it. */
   const running = new Map<string, Promise<SubmissionRow>>();
 
@@ -50,7 +53,7 @@ function registerSubmit(app: TypedApp, { database, cellClient, traces, outbox, w
       const submit =
         running.get(row.id) ??
         submitSession(
-          { database, cells: cellClient, traces },
+          { database, cells: cellClient, traces, recordings },
           { session: row, user: principal.user.id, requestId: request.id, signal: closing },
         ).finally(() => running.delete(row.id));
       running.set(row.id, submit);
@@ -60,15 +63,6 @@ function registerSubmit(app: TypedApp, { database, cellClient, traces, outbox, w
       return reply.code(202).send(submissionBody(submission));
     },
   );
-}
-
-async function needSubmission(database: Database, principal: Principal, id: string): Promise<SubmissionRow> {
-  const row = await database.submission.findUnique({ where: { id }, include: submissionInclude });
-  relationTo(principal, row);
-  if (row === null) {
-    throw new RingsideError("not_found");
-  }
-  return row;
 }
 
 function registerReads(app: TypedApp, { database, traces, waiters }: Core): void {

@@ -4,7 +4,7 @@ import { cellQueue, stopJobId } from "@ringside/shared";
 import { Queue } from "bullmq";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type Bed, makeCourse, openBed, type Person, startSession, until } from "../testing/bed.ts";
-import { type FakeCell, sealOf, startFakeCell } from "../testing/fake-cell.ts";
+import { type FakeCell, recordingOf, sealOf, startFakeCell } from "../testing/fake-cell.ts";
 
 let bed: Bed;
 let cell: FakeCell;
@@ -123,6 +123,40 @@ describe("submitting", () => {
       expect((await submit()).status).toBe(202);
     },
   );
+
+  it("keeps the replay logs and their template, once, for whoever may see the submission", async () => {
+    const template = "aa".repeat(32);
+    cell.recordings.set(id, [recordingOf(1, "first log", template), recordingOf(2, "second log", template)]);
+    cell.templates.set(template, Buffer.from("an archive"));
+    const { body } = await submit();
+    expect(body.recordings.map(({ epoch }: { epoch: number }) => epoch)).toEqual([1, 2]);
+    expect(body.recordings[1]).toMatchObject({ template, whole: true, bytes: 10 });
+    expect(cell.errands.filter((errand) => errand === `templates ${id}`)).toHaveLength(1);
+    const second = await tom.call("GET", `/v1/submissions/${body.id}/recordings/2`);
+    expect(second).toMatchObject({ status: 200, text: "second log" });
+    expect(second.headers["content-type"]).toBe("application/octet-stream");
+    expect((await ann.call("GET", `/v1/templates/${template}`)).text).toBe("an archive");
+    expect((await ann.call("GET", `/v1/submissions/${body.id}/recordings/3`)).status).toBe(404);
+    expect((await ann.call("GET", `/v1/templates/${"ab".repeat(32)}`)).status).toBe(404);
+    expect((await ann.call("GET", `/v1/submissions/${body.id}`)).body.recordings).toEqual(body.recordings);
+  });
+
+  it.each([
+    ["short_recording", "recording"],
+    ["none", "template"],
+  ] as const)("is not lost with a %s: the %s is noted as missing", async (fault, what) => {
+    cell.fault = fault;
+    const template = what === "template" ? "bb".repeat(32) : "aa".repeat(32);
+    cell.recordings.set(id, [recordingOf(1, `log of ${fault}`, template)]);
+    const reply = await submit();
+    expect(reply.status).toBe(202);
+    expect(reply.body.recordings).toHaveLength(what === "template" ? 1 : 0);
+    const audit = { action: "session.recording_missing", subject: id };
+    const [line] = await bed.api.core.database.auditRow.findMany({ where: audit });
+    expect(line?.details).toMatchObject({ epoch: 1, what, submission: reply.body.id });
+    expect(readdirSync(join(bed.dataDir, "recordings", "tmp"))).toEqual([]);
+    expect((await ann.call("GET", `/v1/templates/${"bb".repeat(32)}`)).status).toBe(404);
+  });
 
   it("is 503 while the cell is away", async () => {
     const key = `${bed.prefix}:cell:cell-a:proxy`;

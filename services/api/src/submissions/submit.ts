@@ -1,23 +1,27 @@
-import { newId, RingsideError, type Seal } from "@ringside/shared";
+import { newId, RingsideError, type SealAnswer } from "@ringside/shared";
 import { putAudit } from "../audit/audit.ts";
 import type { CellClient, Errand } from "../cells/client.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/outage.ts";
 import type { Session } from "../generated/client.ts";
 import { putGradeJob } from "../outbox/outbox.ts";
+import { requireNoFork } from "../sessions/fork.ts";
 import { endSession } from "../sessions/transitions.ts";
+import type { RecordingStore } from "./recording-store.ts";
+import { type FetchedRecordings, fetchRecordings } from "./recordings.ts";
 import type { TraceStore } from "./trace-store.ts";
 import { type SubmissionRow, submissionInclude } from "./view.ts";
 
 /**
- * Handing a session in: seal the recording at its cell, fetch it, check it, keep it; then one transaction writes
- * the Submission, ends the session, and leaves the stop and grade jobs in the outbox. Each step may be done
+ * Handing a session in: seal the recording at its cell, fetch it (and the replay logs, if its machines were recorded
+ * for a replay), check it, keep it; then one transaction writes the Submission, ends the session, and leaves the stop and grade jobs in the outbox. Each step may be done
  * again, so a submit that broke off anywhere is simply sent once more; the second of two gets the first's answer.
  */
 export interface SubmitOptions {
   readonly database: Database;
   readonly cells: CellClient;
   readonly traces: TraceStore;
+  readonly recordings: RecordingStore;
 }
 
 export interface SubmitRequest {
@@ -35,9 +39,10 @@ export async function submitSession(options: SubmitOptions, request: SubmitReque
   if (before !== null) {
     return before;
   }
-  const seal = await fetchTrace(options, request);
+  requireNoFork(request.session);
+  const fetched = await fetchTrace(options, request);
   try {
-    return await writeSubmission(options.database, request, seal);
+    return await writeSubmission(options.database, request, fetched);
   } catch (error) {
     const other = isUniqueViolation(error) ? await findSubmission(options.database, request.session.id) : null;
     if (other === null) {
@@ -51,7 +56,12 @@ async function findSubmission(database: Database, sessionId: string): Promise<Su
   return database.submission.findUnique({ where: { sessionId }, include: submissionInclude });
 }
 
-async function fetchTrace({ cells, traces }: SubmitOptions, request: SubmitRequest): Promise<Seal> {
+interface Fetched {
+  readonly seal: SealAnswer;
+  readonly recordings: FetchedRecordings;
+}
+
+async function fetchTrace({ cells, traces, recordings }: SubmitOptions, request: SubmitRequest): Promise<Fetched> {
   const { session, user, signal } = request;
   if (session.cell === null) {
     throw nothingRecorded(session);
@@ -60,7 +70,7 @@ async function fetchTrace({ cells, traces }: SubmitOptions, request: SubmitReque
   try {
     const seal = await cells.seal(errand);
     await traces.put(seal, await cells.downloadTrace(errand));
-    return seal;
+    return { seal, recordings: await fetchRecordings(cells, recordings, errand, seal) };
   } catch (error) {
     if (error instanceof RingsideError && error.code === "not_found") {
       throw nothingRecorded(session);
@@ -76,7 +86,8 @@ function nothingRecorded({ state }: Session): RingsideError {
   return new RingsideError("conflict", { message: "Nothing was recorded in this session: there is nothing to submit" });
 }
 
-async function writeSubmission(database: Database, request: SubmitRequest, seal: Seal): Promise<SubmissionRow> {
+async function writeSubmission(database: Database, request: SubmitRequest, fetched: Fetched): Promise<SubmissionRow> {
+  const { seal, recordings } = fetched;
   const { session, user, requestId } = request;
   const id = newId("sub");
   return database.$transaction(async (tx) => {
@@ -95,6 +106,7 @@ async function writeSubmission(database: Database, request: SubmitRequest, seal:
         traceHead: seal.head,
         traceEvents: seal.events,
         traceBytes: seal.bytes,
+        recordings: { create: [...recordings.kept] },
       },
       include: submissionInclude,
     });
@@ -106,6 +118,16 @@ async function writeSubmission(database: Database, request: SubmitRequest, seal:
     });
     await putGradeJob(tx, id, FIRST_GRADE_VERSION);
     await putAudit(tx, { actorId: user, action: "session.submit", subject: session.id, requestId, details: { id } });
+    for (const missing of recordings.missing) {
+      const details = { ...missing, submission: id };
+      await putAudit(tx, {
+        actorId: null,
+        action: "session.recording_missing",
+        subject: session.id,
+        requestId,
+        details,
+      });
+    }
     return submission;
   });
 }

@@ -3,6 +3,7 @@ import type { Prisma } from "../generated/client.ts";
 
 /** With the latest grade alone. */
 export const submissionInclude = {
+  recordings: { orderBy: { epoch: "asc" } },
   grades: { orderBy: { version: "desc" }, take: 1 },
 } as const satisfies Prisma.SubmissionInclude;
 export type SubmissionRow = Prisma.SubmissionGetPayload<{ include: typeof submissionInclude }>;
@@ -20,6 +21,7 @@ export function submissionBody(row: SubmissionRow): Submission {
     traceEvents: row.traceEvents,
     traceBytes: row.traceBytes,
     createdAt: row.createdAt.toISOString(),
+    recordings: row.recordings.map(({ submissionId: _, ...recording }) => recording),
     grade: grade === undefined ? null : gradeBody(grade),
   };
 }

@@ -20,6 +20,7 @@ import { newBearerToken } from "../auth/tokens.ts";
 import { gradeFile } from "../grades/grade-file.ts";
 import type { Grader } from "../grades/grader.ts";
 import { type Api, openApi } from "../open.ts";
+import type { SessionBounds } from "../sessions/admission.ts";
 import { writeImage, writeLab } from "./files.ts";
 
 /**
@@ -52,6 +53,7 @@ export interface BedOptions {
   /** Through something else than `redisUrl`, such as a Redis that the test stops. */
   readonly apiRedisUrl?: string;
   readonly apiDatabaseUrl?: (own: string) => string;
+  readonly bounds?: Partial<SessionBounds>;
   readonly onLog?: (line: string) => void;
 }
 
@@ -110,6 +112,7 @@ export async function openBed(options: BedOptions): Promise<Bed> {
       labsDir,
       ticketKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       bootstrapAdminToken: adminToken,
+      bounds: { perUser: 3, live: 500, hibernated: 500, queued: 300, ...options.bounds },
       grader: options.grader ?? gradeFile,
     }),
   );

@@ -2,23 +2,24 @@ import { type FSWatcher, watch } from "node:fs";
 import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  CONSOLE_PIPES,
   CONSOLE_SOCKET,
   MACHINE_FILE,
   MACHINES_FOLDER,
   type MachineFile,
   machineFileSchema,
-  machineFolder,
   SOCKET_PATH_BYTES_MAX,
   STUB_SOCKET,
 } from "@ringside/shared";
 import type { Logger } from "pino";
+import type { ConsolePlace } from "../console/console-line.ts";
 import { MACHINE_FILE_BYTES_MAX, MACHINES_MAX, MACHINES_POLL_MS, MACHINES_POLL_SOON_MS } from "../limits.ts";
 
 export interface FoundMachine {
   readonly file: MachineFile;
   readonly stubPath: string;
-  readonly consolePath: string;
-  /** Differs where the same folder name was made anew. */
+  readonly console: ConsolePlace;
+  /** Differs where the same folder was made anew. */
   readonly instance: string;
 }
 
@@ -122,11 +123,16 @@ export class MachineFolders implements AsyncDisposable {
       if (this.#known.get(name)?.instance === instance) return;
       if (size > MACHINE_FILE_BYTES_MAX) throw new Error("machine.json is too large");
       const machine = machineFileSchema.parse(JSON.parse(await file.readFile("utf8")));
-      if (machineFolder(machine.session, machine.epoch) !== name) throw new Error("machine.json is another machine's");
-      const [stubPath, consolePath] = [join(folder, STUB_SOCKET), join(folder, CONSOLE_SOCKET)];
+      if (machine.machine !== name) throw new Error("machine.json is another machine's");
+      const stubPath = join(folder, STUB_SOCKET);
+      const consolePath = join(folder, CONSOLE_SOCKET);
+      const pipes = { input: join(folder, CONSOLE_PIPES.input), output: join(folder, CONSOLE_PIPES.output) };
+      const place: ConsolePlace = machine.recording
+        ? { kind: "pipes", ...pipes }
+        : { kind: "socket", path: consolePath };
       if (Buffer.byteLength(consolePath) > SOCKET_PATH_BYTES_MAX)
         throw new Error("the run directory's path is too long");
-      this.#known.set(name, { file: machine, stubPath, consolePath, instance });
+      this.#known.set(name, { file: machine, stubPath, console: place, instance });
     } catch (error) {
       this.#known.delete(name);
       if ((error as NodeJS.ErrnoException).code === "ENOENT") this.#unfinished = true;

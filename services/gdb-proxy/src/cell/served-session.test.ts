@@ -2,13 +2,14 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connectRedis } from "@ringside/redis";
 import { encodePacket } from "@ringside/rsp";
-import { closeCodeFor, REPORTS_QUEUE, reportSchema, sealSchema } from "@ringside/shared";
+import { closeCodeFor, newId, REPORTS_QUEUE, reportSchema, sealAnswerSchema } from "@ringside/shared";
 import { readTraceBytes, verifyTrace } from "@ringside/trace";
 import { Queue } from "bullmq";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
 import { TestCell } from "../testing/cell.ts";
 import { FakeMachine } from "../testing/fake-machine.ts";
+import { FakeRunner } from "../testing/fake-runner.ts";
 import { heldBytes } from "../testing/held-memory.ts";
 import { RspClient } from "../testing/rsp-client.ts";
 import { readEvents } from "../testing/trace-events.ts";
@@ -273,10 +274,10 @@ describe("sealing", () => {
     await using machine = await FakeMachine.start(cell.runDirectory);
     const gdb = await debug(machine);
     const screen = await watch(machine);
-    const seal = sealSchema.parse(await (await cell.errand("seal", machine.session)).json());
+    const seal = sealAnswerSchema.parse(await (await cell.errand("seal", machine.session)).json());
     expect((await gdb.closed).code).toBe(closeCodeFor("session_ended"));
     expect((await screen.closed)[0]).toBe(closeCodeFor("session_ended"));
-    expect(sealSchema.parse(await (await cell.errand("seal", machine.session)).json())).toEqual(seal);
+    expect(sealAnswerSchema.parse(await (await cell.errand("seal", machine.session)).json())).toEqual(seal);
     const recorded = await events(machine);
     expect(recorded.length).toBe(seal.events);
     expect(recorded.filter((event) => event.type === "connection.closed")).toHaveLength(2);
@@ -296,8 +297,8 @@ describe("sealing", () => {
     await machine[Symbol.asyncDispose]();
     await machine.folder.remove();
     await other.startProxy();
-    const seal = sealSchema.parse(await (await other.errand("seal", machine.session)).json());
-    expect(sealSchema.parse(await (await other.errand("seal", machine.session)).json())).toEqual(seal);
+    const seal = sealAnswerSchema.parse(await (await other.errand("seal", machine.session)).json());
+    expect(sealAnswerSchema.parse(await (await other.errand("seal", machine.session)).json())).toEqual(seal);
     const recorded = await readEvents(other.traceDirectory(machine.session));
     expect(recorded.map((event) => event.type)).toContain("trace.resumed");
     expect(recorded.length).toBe(seal.events);
@@ -311,7 +312,8 @@ describe("sealing", () => {
 
 describe("machine folders", () => {
   it("that are not what they say are passed over", async () => {
-    const folder = `${cell.runDirectory}/m/ses_00000000000000000000.1`;
+    await using _runner = await FakeRunner.start(cell.runDirectory);
+    const folder = `${cell.runDirectory}/m/${newId("mch")}`;
     await mkdir(folder);
     await writeFile(`${folder}/machine.json`, '{"session":"ses_1"}');
     const gdb = RspClient.over(await cell.connect("gdb", "ses_00000000000000000000"));

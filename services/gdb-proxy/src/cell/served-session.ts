@@ -1,10 +1,9 @@
-import { type ConnectionRole, RingsideError, type Seal } from "@ringside/shared";
+import { type ConnectionRole, RingsideError, type Seal, type SessionRecording } from "@ringside/shared";
 import type { Logger } from "pino";
 import type { Transport } from "../client/transport.ts";
-import { MachineConsole } from "../console/machine-console.ts";
-import { MachineHub } from "../hub/machine-hub.ts";
 import { Recorder, type TraceLog } from "../record/recorder.ts";
 import type { FoundMachine } from "./machine-folders.ts";
+import { ServedMachine } from "./served-machine.ts";
 
 export interface Client {
   readonly user: string;
@@ -16,15 +15,11 @@ export interface ServedSessionOptions {
   readonly machine: FoundMachine;
   readonly log: Logger;
   readonly presence: (epoch: number, debuggers: number) => void;
+  /** A client wants the session's machine, which sleeps. */
+  readonly wakeMachine: () => void;
 }
 
-interface ServedMachine {
-  readonly found: FoundMachine;
-  readonly hub: MachineHub;
-  readonly console: MachineConsole;
-}
-
-/** A session that this cell records: its trace, which goes on over resets, and its present machine. */
+/** A session that this cell records: its trace, which goes on over resets and sleep, and its present machine. */
 export class ServedSession {
   readonly #options: ServedSessionOptions;
   readonly #recorder: Recorder;
@@ -38,7 +33,7 @@ export class ServedSession {
     this.#log = options.log;
     const { trace } = options;
     const lastSeq = trace.sealed === null ? this.#foundEvent(trace, options.machine) : 0;
-    this.#recorder = new Recorder(trace, lastSeq, (error) => this.#end(error));
+    this.#recorder = new Recorder(trace, lastSeq, (error) => this.endConnections(error));
     // A proxy that died with a gdb attached has not said that it left.
     if (lastSeq > 1) options.presence(options.machine.file.epoch, 0);
     if (trace.sealed === null) this.#serve(options.machine, lastSeq > 1 ? "recorded" : "new");
@@ -48,8 +43,9 @@ export class ServedSession {
     return this.#recorder.sealed;
   }
 
-  get hasMachine(): boolean {
-    return this.#machine !== null;
+  /** Its machine, awake or not; null where it has gone. */
+  get machine(): ServedMachine | null {
+    return this.#machine;
   }
 
   /** True where no gdb is attached and the machine runs on. */
@@ -62,94 +58,146 @@ export class ServedSession {
     return machine.instance !== this.#lastInstance && this.seal === null;
   }
 
-  /** A machine of the session has been found, the first or one of a later epoch. */
-  machineFound(machine: FoundMachine): void {
+  /** A machine of the session has been found: the first, the one that slept, or one of a later epoch. */
+  machineFound(found: FoundMachine): void {
+    const sleeper = this.#machine;
+    if (sleeper !== null && sleeper.state !== "awake" && sleeper.file.epoch === found.file.epoch) {
+      this.#lastInstance = found.instance;
+      this.#foundEvent(this.#recorder, found);
+      sleeper.rejoin(found);
+      return;
+    }
     this.machineGone("The machine was reset: connect again");
-    this.#foundEvent(this.#recorder, machine);
-    this.#serve(machine, "new");
+    this.#foundEvent(this.#recorder, found);
+    this.#serve(found, "new");
   }
 
-  /** The machine has ended or its folder has gone: ends its connections. */
+  /** The machine's folder has gone. One that sleeps has none. */
+  folderGone(): void {
+    if (this.#machine?.state === "awake") this.machineGone();
+  }
+
+  /** The machine has ended: ends its connections. */
   machineGone(message?: string): void {
     const machine = this.#machine;
     if (machine === null) return;
     this.#machine = null;
-    const { epoch } = machine.found.file;
-    const error = new RingsideError("machine_gone", message === undefined ? {} : { message });
-    machine.hub.gone(error);
-    machine.console.endClients(error);
-    machine.console.close();
+    const { epoch } = machine.file;
+    machine.gone(new RingsideError("machine_gone", message === undefined ? {} : { message }));
     this.#note(() => this.#recorder.append({ type: "machine.gone", epoch }));
     this.#log.info({ epoch }, "machine gone");
   }
 
-  /** @throws RingsideError session_ended, session_not_ready, debugger_busy, machine_gone, … */
+  /**
+   * Has the machine saved and ended; its clients stay.
+   * @param save has the runner do it; where that fails all goes on as it was
+   * @throws RingsideError as served() does, machine_unresponsive, and what `save` throws
+   */
+  async hibernate(save: (epoch: number, runOn: boolean) => Promise<{ readonly bytes: number }>): Promise<number> {
+    const machine = this.served();
+    const { epoch } = machine.file;
+    await machine.suspend();
+    try {
+      const { bytes } = await save(epoch, !machine.hub.isPaused);
+      machine.asleep();
+      this.#note(() => this.#recorder.append({ type: "machine.hibernated", epoch }));
+      return bytes;
+    } catch (error) {
+      machine.stayAwake();
+      throw error;
+    }
+  }
+
+  /**
+   * Holds the machine still while the runner saves it; then all goes on as it was.
+   * @param as what the trace calls the copy
+   */
+  async whileStill<T>(as: string, save: (epoch: number, runOn: boolean) => Promise<T>): Promise<T> {
+    const { hub, file } = this.served();
+    await hub.standStill();
+    try {
+      const saved = await save(file.epoch, hub.runsOn);
+      this.#recorder.append({ type: "machine.saved", epoch: file.epoch, as });
+      return saved;
+    } finally {
+      hub.goOn();
+    }
+  }
+
+  /** @throws RingsideError session_ended, machine_gone, debugger_busy, … */
   attachGdb(transport: Transport, client: Client): void {
-    this.#served().hub.attach(transport, client);
+    this.served().hub.attach(transport, client);
   }
 
   /** @throws RingsideError as attachGdb does where a second gdb would be refused */
   mustBeFree(): void {
-    if (this.#served().hub.isBusy) throw new RingsideError("debugger_busy");
+    if (this.served().hub.isBusy) throw new RingsideError("debugger_busy");
   }
 
   attachConsole(transport: Transport, client: Client): void {
-    this.#served().console.attach(transport, client);
+    this.served().console.attach(transport, client);
   }
 
-  /** Ends the session's connections and its trace. */
-  sealNow(): Seal {
-    const error = new RingsideError("session_ended");
-    this.#machine?.hub.finish(error);
-    this.#machine?.console.finish(error);
+  /** Ends the session's connections and lets go of its machine, before the runner ends that. */
+  letGo(): void {
+    this.#machine?.finish(new RingsideError("session_ended"));
     this.#machine = null;
+  }
+
+  /** The machine that was let go of is served again, if it is still there. */
+  takeBack(): void {
+    this.#lastInstance = "";
+  }
+
+  /** Ends the session's connections and its trace. @param kept the recordings that it names, before its seal */
+  sealNow(kept: readonly SessionRecording[]): Seal {
+    this.letGo();
+    for (const recording of kept) this.#recorder.append({ type: "recording.kept", ...recording });
     return this.#recorder.seal();
   }
 
   /** Ends connections; the machine runs on. */
   endConnections(error: RingsideError): void {
-    this.#end(error);
+    this.#machine?.endConnections(error);
   }
 
   async close(): Promise<void> {
-    const error = new RingsideError("shutting_down");
-    this.#machine?.hub.finish(error);
-    this.#machine?.console.finish(error);
+    this.#machine?.finish(new RingsideError("shutting_down"));
     this.#machine = null;
     await this.#recorder.close();
   }
 
-  #served(): ServedMachine {
+  /** @throws RingsideError session_ended, machine_gone */
+  served(): ServedMachine {
     if (this.seal !== null) throw new RingsideError("session_ended");
     if (this.#machine === null) throw new RingsideError("machine_gone");
     return this.#machine;
   }
 
   #foundEvent(trace: Pick<TraceLog, "append">, { file }: FoundMachine): number {
-    return trace.append({ type: "machine.found", epoch: file.epoch, qemu: file.qemuVersion }).seq;
+    const { epoch, qemuVersion: qemu, from, recording, template } = file;
+    return trace.append({
+      type: "machine.found",
+      ...{ epoch, qemu },
+      ...(from === "fresh" ? {} : { from }),
+      ...(recording && template !== null ? { template } : {}),
+    }).seq;
   }
 
   #serve(found: FoundMachine, startIs: "new" | "recorded"): void {
     this.#lastInstance = found.instance;
-    const { epoch, arch, qemuVersion, consoleStart } = found.file;
-    const shared = { recorder: this.#recorder, log: this.#log };
-    const hub = new MachineHub({
-      ...shared,
-      stubPath: found.stubPath,
-      arch,
-      qemuVersion,
+    const { epoch, from } = found.file;
+    this.#machine = new ServedMachine({
+      found,
+      recorder: this.#recorder,
+      log: this.#log,
+      // What a machine wrote before it slept was recorded then.
+      startIs: from === "hibernated" ? "recorded" : startIs,
       presence: (debuggers) => this.#options.presence(epoch, debuggers),
+      wakeMachine: this.#options.wakeMachine,
+      ended: () => this.folderGone(),
     });
-    const ended = () => this.machineGone();
-    const start = Buffer.from(consoleStart, "latin1");
-    const terminal = new MachineConsole({ ...shared, socketPath: found.consolePath, start, startIs, ended });
-    this.#machine = { found, hub, console: terminal };
-    this.#log.info({ epoch }, "machine found");
-  }
-
-  #end(error: RingsideError): void {
-    this.#machine?.hub.endGdb(error);
-    this.#machine?.console.endClients(error);
+    this.#log.info({ epoch, from }, "machine found");
   }
 
   #note(record: () => void): void {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { RingsideError, type Seal } from "@ringside/shared";
+import { RingsideError, type SealAnswer, type SessionRecording } from "@ringside/shared";
 import { eventSchema, readSeal, readTraceBytes, type TraceEventOf, TraceWriter } from "@ringside/trace";
 import type { Logger } from "pino";
 import { DRAIN_MS, SESSION_LINGER_MS, SESSION_RETRY_MS } from "../limits.ts";
+import { recordedStory } from "./kept-recordings.ts";
 import type { FoundMachine, FoundMachines } from "./machine-folders.ts";
 import { ServedSession } from "./served-session.ts";
 
@@ -11,6 +12,8 @@ export interface SessionsOptions {
   readonly dataDirectory: string;
   readonly log: Logger;
   readonly presence: (session: string, epoch: number, debuggers: number) => void;
+  /** A client wants the machine of a session, which sleeps. */
+  readonly wakeMachine: (session: string) => void;
 }
 
 type TraceHeader = Omit<TraceEventOf<"trace.opened">, "type" | "version" | "wall" | "seq" | "t">;
@@ -40,6 +43,16 @@ export class Sessions {
     return this.#served.size;
   }
 
+  /** How many of them have a machine that sleeps. */
+  get asleep(): number {
+    return [...this.#served.values()].filter(({ machine }) => machine?.state === "asleep").length;
+  }
+
+  /** Sessions whose machine is to hibernate by itself now. */
+  idle(nowMs: number): readonly string[] {
+    return [...this.#served].filter(([, { machine }]) => machine?.isIdle(nowMs)).map(([session]) => session);
+  }
+
   /**
    * The session, to connect to it.
    * @throws RingsideError session_not_ready where it has no machine here, and why its trace could not be opened
@@ -51,6 +64,17 @@ export class Sessions {
     const refused = this.#refused.get(session);
     if (refused !== undefined) throw refused.error;
     throw new RingsideError("session_not_ready");
+  }
+
+  find(session: string): ServedSession | undefined {
+    return this.#served.get(session);
+  }
+
+  /** True where get() and a connection to what it gives need no machine to be woken. */
+  canServe(session: string): boolean {
+    const served = this.#served.get(session);
+    if (served === undefined) return this.#state === "closing" || this.#refused.has(session);
+    return served.seal !== null || served.machine?.state === "awake";
   }
 
   /** Waits for what is being done to the session's trace. */
@@ -72,18 +96,24 @@ export class Sessions {
 
   /**
    * Ends the session's recording, whether or not its machine is there. Again: the same answer.
-   * @throws RingsideError not_found where nothing was recorded, storage_full, trace_damaged
+   * @param finish ends the session's machines that QEMU records, and names what is kept of them
+   * @throws RingsideError not_found where nothing was recorded, storage_full, trace_damaged, and what `finish` throws
    */
-  async seal(session: string): Promise<Seal> {
+  async seal(session: string, finish: () => Promise<readonly SessionRecording[]>): Promise<SealAnswer> {
     return this.#alone(session, async () => {
-      const served = this.#served.get(session);
-      if (served !== undefined) return served.seal ?? served.sealNow();
       const directory = this.traceDirectory(session);
-      const header = await readHeader(directory);
-      const before = await readSeal(directory);
-      if (before !== null) return before;
-      await using trace = await this.#openTrace(session, header);
-      return trace.seal();
+      const served = this.#served.get(session);
+      const before = served === undefined ? await readSeal(directory) : served.seal;
+      const { recorded, kept } = await recordedStory(directory);
+      if (before !== null) return { ...before, recordings: [...kept] };
+      served?.letGo();
+      const all = recorded ? await finish().finally(() => served?.takeBack()) : [];
+      const news = all.filter(({ epoch }) => kept.every((other) => other.epoch !== epoch));
+      const recordings = [...kept, ...news];
+      if (served !== undefined) return { ...served.sealNow(news), recordings };
+      await using trace = await this.#openTrace(session, await readHeader(directory));
+      for (const recording of news) trace.append({ type: "recording.kept", ...recording });
+      return { ...trace.seal(), recordings };
     });
   }
 
@@ -124,8 +154,13 @@ export class Sessions {
   }
 
   async #lettingGo(session: string, served: ServedSession | undefined): Promise<void> {
-    served?.machineGone();
+    served?.folderGone();
     const nowMs = performance.now();
+    const { machine = null } = served ?? {};
+    if (machine !== null && !machine.mayBeForgotten(nowMs)) {
+      this.#goneAtMs.delete(session);
+      return;
+    }
     const goneAtMs = this.#goneAtMs.get(session) ?? nowMs;
     this.#goneAtMs.set(session, goneAtMs);
     if (nowMs - goneAtMs < SESSION_LINGER_MS) return;
@@ -135,7 +170,7 @@ export class Sessions {
   }
 
   async #serve(session: string, machine: FoundMachine): Promise<void> {
-    const { cell, log, presence } = this.#options;
+    const { cell, log, presence, wakeMachine } = this.#options;
     const { user, lab, image, arch, parameters } = machine.file;
     let trace: TraceWriter | undefined;
     try {
@@ -145,6 +180,7 @@ export class Sessions {
         machine,
         log: log.child({ session }),
         presence: (epoch, debuggers) => presence(session, epoch, debuggers),
+        wakeMachine: () => wakeMachine(session),
       });
       this.#served.set(session, served);
       this.#refused.delete(session);

@@ -14,6 +14,8 @@ import type { Transport } from "./transport.ts";
 export interface GdbPeer {
   readonly takesPackets: boolean;
   packet(payload: string): void;
+  /** A packet waits for takesPackets. */
+  packetWaits(): void;
   interrupt(): void;
   /** The connection has closed. */
   left(why: string): void;
@@ -70,6 +72,13 @@ export class GdbClient {
     const acks = Buffer.alloc(this.#acksOwed, ACK_BYTE);
     this.#acksOwed = 0;
     this.#transport.send(Buffer.concat([acks, this.#lastFrame]));
+  }
+
+  /** Answers the packet that waits with the error, which gdb shows, and ends. */
+  refuse(error: RingsideError): void {
+    const waits = this.#pending.slice(this.#taken).some(({ kind }) => kind === "packet");
+    if (waits) this.reply(`E.${error.code}: ${error.message}`);
+    this.end(error);
   }
 
   end(error: RingsideError): void {
@@ -148,7 +157,11 @@ export class GdbClient {
   #takePending(): void {
     for (let turn = 0; this.#taken < this.#pending.length && this.#reading !== "closed"; turn += 1) {
       const next = this.#pending[this.#taken];
-      if (next === undefined || !this.#mayTake(next)) break;
+      if (next === undefined) break;
+      if (!this.#mayTake(next)) {
+        this.#peer.packetWaits();
+        break;
+      }
       if (turn >= PACKETS_PER_TURN_MAX) {
         this.#pump = "later";
         setImmediate(() => {

@@ -1,29 +1,30 @@
-import { createConnection, type Socket } from "node:net";
 import { type ConnectionRole, RingsideError } from "@ringside/shared";
 import type { Logger } from "pino";
 import type { Transport } from "../client/transport.ts";
-import {
-  CONSOLE_CLIENTS_MAX,
-  CONSOLE_INPUT_BYTES_MAX,
-  CONSOLE_RECONNECT_MS,
-  CONSOLE_RECONNECTS_MAX,
-} from "../limits.ts";
+import { CONSOLE_CLIENTS_MAX, CONSOLE_RECONNECT_MS, CONSOLE_RECONNECTS_MAX } from "../limits.ts";
 import type { Recorder } from "../record/recorder.ts";
 import { ConsoleClient } from "./console-client.ts";
+import { type ConsoleLine, type ConsolePlace, openConsole } from "./console-line.ts";
 import { ConsoleLog } from "./console-log.ts";
 import { Gatherer } from "./gatherer.ts";
+import { Keyboard } from "./keyboard.ts";
 import { ConsoleRing } from "./ring.ts";
 
 export interface MachineConsoleOptions {
-  readonly socketPath: string;
+  readonly place: ConsolePlace;
   readonly recorder: Recorder;
   readonly log: Logger;
   /** What the guest wrote before this process could read it. */
   readonly start: Buffer;
   /** Whether that is in the trace already. */
   readonly startIs: "new" | "recorded";
+  /** QEMU records the machine: what is typed is paced. */
+  readonly recording: boolean;
+  readonly guestMayRun: () => boolean;
   /** The console is closed for good: the machine has ended. */
   readonly ended: () => void;
+  /** Somebody types to a machine that sleeps: rejoin() or endClients() follow. */
+  readonly wakeMachine: () => void;
 }
 
 /**
@@ -36,18 +37,26 @@ export class MachineConsole {
   readonly #ring = new ConsoleRing();
   readonly #gatherer = new Gatherer((bytes) => this.#output(bytes));
   readonly #clients = new Set<ConsoleClient>();
-  #socket: Socket;
+  readonly #keyboard: Keyboard;
+  #line: ConsoleLine;
+  #place: ConsolePlace;
   #reconnects = 0;
   #retry: NodeJS.Timeout | null = null;
-  #state: "open" | "closed" = "open";
+  #state: "open" | "asleep" | "closed" = "open";
   #typing: "taken" | "held" = "taken";
 
   constructor(options: MachineConsoleOptions) {
     this.#options = options;
+    this.#place = options.place;
+    this.#keyboard = new Keyboard({
+      paced: options.recording,
+      guestMayRun: options.guestMayRun,
+      drained: () => this.#holdTyping("taken"),
+    });
     this.#log = new ConsoleLog(options.recorder, options.log, () => performance.now());
     if (options.startIs === "new") this.#log.output(options.start);
     this.#ring.push(options.start);
-    this.#socket = this.#connect();
+    this.#line = this.#connect();
   }
 
   /** @throws RingsideError rate_limited where too many watch, and what recording throws */
@@ -66,6 +75,26 @@ export class MachineConsole {
     if (this.#typing === "held") client.readTyped(false);
   }
 
+  get hasClients(): boolean {
+    return this.#clients.size > 0;
+  }
+
+  /** Lets go of the socket of a machine that falls asleep; clients stay, and what they type is kept. */
+  suspend(): void {
+    if (this.#state !== "open") return;
+    this.#letGo();
+    this.#state = "asleep";
+  }
+
+  /** The machine is awake again. */
+  rejoin(place: ConsolePlace): void {
+    if (this.#state !== "asleep") return;
+    this.#state = "open";
+    this.#place = place;
+    this.#reconnects = 0;
+    this.#line = this.#connect();
+  }
+
   endClients(error: RingsideError): void {
     this.#gatherer.flush();
     for (const client of this.#clients) client.end(error);
@@ -82,39 +111,54 @@ export class MachineConsole {
   }
 
   close(): void {
-    this.#gatherer.flush();
+    this.#letGo();
     this.#state = "closed";
-    if (this.#retry !== null) clearTimeout(this.#retry);
     this.#log.flush();
-    this.#socket.destroy();
   }
 
-  #connect(): Socket {
-    const socket = createConnection(this.#options.socketPath);
-    socket.on("data", (bytes) => {
-      if (this.#state === "open") this.#gatherer.push(bytes);
+  #letGo(): void {
+    this.#gatherer.flush();
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#keyboard.disconnect();
+    this.#line.output.destroy();
+    this.#line.input.destroy();
+  }
+
+  #connect(): ConsoleLine {
+    const line = openConsole(this.#place);
+    line.output.on("data", (bytes) => {
+      if (this.#state !== "open") return;
+      this.#gatherer.push(bytes);
+      this.#keyboard.heard(bytes.length);
     });
-    socket.on("drain", () => this.#holdTyping("taken"));
+    line.input.on("drain", () => this.#holdTyping("taken"));
     let nobodyListens = false;
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      nobodyListens = error.code === "ECONNREFUSED" || error.code === "ENOENT";
-      this.#options.log.debug({ err: error }, "the console's socket");
+    const failed = (error: NodeJS.ErrnoException) => {
+      nobodyListens = ["ECONNREFUSED", "ENOENT", "ENXIO"].includes(error.code ?? "");
+      this.#options.log.debug({ err: error }, "the console's line");
+    };
+    line.output.on("error", failed);
+    if (line.input !== line.output) line.input.on("error", failed);
+    line.output.on("close", () => {
+      if (this.#line === line) this.#closed(nobodyListens);
     });
-    socket.on("close", () => this.#closed(nobodyListens));
-    return socket;
+    this.#keyboard.connect(line.input);
+    return line;
   }
 
   /** QEMU listens as long as it lives. */
   #closed(nobodyListens: boolean): void {
-    if (this.#state === "closed") return;
+    if (this.#state !== "open") return;
     this.#gatherer.flush();
+    this.#keyboard.disconnect();
     this.#reconnects += 1;
     if (nobodyListens || this.#reconnects > CONSOLE_RECONNECTS_MAX) {
       this.#options.ended();
       return;
     }
     this.#retry = setTimeout(() => {
-      this.#socket = this.#connect();
+      this.#line.input.destroy();
+      this.#line = this.#connect();
       this.#holdTyping("taken");
     }, CONSOLE_RECONNECT_MS);
   }
@@ -137,8 +181,9 @@ export class MachineConsole {
       client.end(cause instanceof RingsideError ? cause : new RingsideError("internal", { cause }));
       return;
     }
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength > CONSOLE_INPUT_BYTES_MAX) this.#holdTyping("held");
+    this.#keyboard.type(bytes);
+    if (this.#keyboard.isFull) this.#holdTyping("held");
+    if (this.#state === "asleep") this.#options.wakeMachine();
   }
 
   #holdTyping(typing: "taken" | "held"): void {

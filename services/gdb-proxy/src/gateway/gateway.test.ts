@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
 import { CELL, TestCell } from "../testing/cell.ts";
 import { FakeMachine } from "../testing/fake-machine.ts";
+import { FakeRunner } from "../testing/fake-runner.ts";
 import { RspClient } from "../testing/rsp-client.ts";
 
 let cell: TestCell;
@@ -143,6 +144,7 @@ describe("tickets", () => {
 
 describe("connections", () => {
   it("are closed with the reason where the path, origin, session or role does not fit", async () => {
+    await using _runner = await FakeRunner.start(cell.runDirectory);
     const foreign = cell.connectWith("console", machine.session, { origin: "https://evil.example" });
     expect(await closeOf(foreign)).toBe(closeCodeFor("source_not_allowed"));
     const nowhere = cell.connectWith("console", "nonsense", {});

@@ -1,11 +1,16 @@
 import { Readable } from "node:stream";
 import {
+  epochSchema,
   type healthSchema,
+  type MachineErrand,
+  type MachineErrandAnswer,
+  machineErrandSchema,
   PROXY_PATHS,
   RingsideError,
   type readinessSchema,
-  type Seal,
+  type SealAnswer,
   sessionIdSchema,
+  sha256Schema,
   type TcpEntry,
   type TicketClaims,
   type TicketKind,
@@ -24,13 +29,19 @@ export interface RoutesOptions {
   readonly origins: readonly string[];
   readonly redeem: (jwt: string | null, use: TicketUse) => Promise<TicketClaims>;
   readonly openTcpEntry: (claims: TicketClaims, source: string) => Promise<TcpEntry>;
-  readonly seal: (session: string) => Promise<Seal>;
+  readonly machine: (session: string, errand: MachineErrand) => Promise<MachineErrandAnswer>;
+  readonly seal: (session: string) => Promise<SealAnswer>;
   readonly readTrace: (session: string) => AsyncIterable<Uint8Array>;
+  /** @throws RingsideError not_found */
+  readonly readRecording: (session: string, epoch: number) => Promise<Readable>;
+  /** @throws RingsideError not_found */
+  readonly readTemplate: (contents: string) => Promise<Readable>;
   readonly readiness: () => Promise<Readiness["checks"]>;
   readonly metrics: Registry;
 }
 
 const ANY_SESSION = ":session";
+const BYTES = "application/octet-stream";
 
 /** The paths of this service that are no WebSockets. */
 export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
@@ -46,6 +57,13 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
     const body = tcpEntryRequestSchema.safeParse(request.body);
     if (!body.success) throw new RingsideError("bad_request", { details: { issues: body.error.issues } });
     return options.openTcpEntry(await claimsFor(request, "tcp-entry"), body.data.source);
+  });
+
+  app.post(PROXY_PATHS.machine(ANY_SESSION), async (request) => {
+    const body = machineErrandSchema.safeParse(request.body);
+    if (!body.success) throw new RingsideError("bad_request", { details: { issues: body.error.issues } });
+    const { sid } = await claimsFor(request, "machine");
+    return options.machine(sid, body.data);
   });
 
   app.post(PROXY_PATHS.seal(ANY_SESSION), async (request) => {
@@ -66,6 +84,20 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       { objectMode: false },
     );
     return reply.type("application/x-ndjson").send(body);
+  });
+
+  app.get(`${PROXY_PATHS.recording(ANY_SESSION, 0).slice(0, -1)}:epoch`, async (request, reply) => {
+    const epoch = epochSchema.safeParse(Number((request.params as { epoch: string }).epoch));
+    if (!epoch.success) throw new RingsideError("not_found");
+    const { sid } = await claimsFor(request, "trace");
+    return reply.type(BYTES).send(await options.readRecording(sid, epoch.data));
+  });
+
+  app.get(PROXY_PATHS.template(ANY_SESSION, ":contents"), async (request, reply) => {
+    const contents = sha256Schema.safeParse((request.params as { contents: string }).contents);
+    if (!contents.success) throw new RingsideError("not_found");
+    await claimsFor(request, "trace");
+    return reply.type(BYTES).send(await options.readTemplate(contents.data));
   });
 
   app.get("/healthz", async () => ({ status: "ok", version: options.version }) satisfies z.infer<typeof healthSchema>);

@@ -51,7 +51,7 @@ export class TcpEntries {
    * @param connect is given the connection; what it throws is told to gdb as far as RSP can
    * @throws RingsideError source_not_allowed, no_capacity
    */
-  async open(session: string, source: string, connect: (transport: Transport) => void): Promise<TcpEntry> {
+  async open(session: string, source: string, connect: (transport: Transport) => Promise<void>): Promise<TcpEntry> {
     const from = plain(source);
     this.mustAllow(from);
     this.close(session);
@@ -87,7 +87,7 @@ export class TcpEntries {
     for (const session of [...this.#open.keys()]) this.close(session);
   }
 
-  #takeOne(server: Server, from: string, connect: (transport: Transport) => void): void {
+  #takeOne(server: Server, from: string, connect: (transport: Transport) => Promise<void>): void {
     let strangers = 0;
     server.on("connection", (socket) => {
       socket.on("error", (error) => this.#options.log.debug({ err: error }, "a TCP connection"));
@@ -98,13 +98,11 @@ export class TcpEntries {
         return;
       }
       server.close();
-      try {
-        connect(new TcpTransport(socket));
-      } catch (cause) {
+      connect(new TcpTransport(socket)).catch((cause: unknown) => {
         const error = cause instanceof RingsideError ? cause : new RingsideError("internal", { cause });
         this.#options.log.info({ code: error.code }, "refused");
         refuse(socket, error);
-      }
+      });
     });
   }
 

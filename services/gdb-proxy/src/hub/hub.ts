@@ -1,94 +1,77 @@
 import assert from "node:assert/strict";
-import { parseStopReply, type ResumeAction } from "@ringside/rsp";
-import { type Arch, RingsideError } from "@ringside/shared";
-import type { NewTraceEvent } from "@ringside/trace";
-import { INTERRUPT_KEPT_MS, STUB_STRAY_PACKETS_MAX } from "../limits.ts";
-import type { PolicyView } from "../policy/decision.ts";
+import { RingsideError } from "@ringside/shared";
+import { INTERRUPT_KEPT_MS } from "../limits.ts";
+import type { Decision } from "../policy/decision.ts";
 import { decide } from "../policy/table.ts";
-import type { Conversation } from "./conversation.ts";
-import { type Greeting, greet } from "./greeting.ts";
-import { BreakpointLedger } from "./ledger.ts";
-import { describeStop, type StopDescription } from "./stop.ts";
+import { AttachedGdb, RUN_ON, type Run } from "./attached-gdb.ts";
+import { journalled } from "./journal.ts";
+import { type HubMachine, MachineKnowledge } from "./machine-knowledge.ts";
+import type { HubPorts } from "./ports.ts";
+import { type StoppedHow, StubSide, type StubState } from "./stub-side.ts";
 
 /**
- * The Hub's state machine: one machine's stub, and the one gdb that may be attached to it. No I/O: it acts
- * through its ports and is told what happened. What it writes to the stub keeps to QEMU's rules:
+ * The Hub's state machine: one machine's stub, the gdb that may be attached, and what else holds the machine still. No I/O.
  *
  *   unconnected ──attach──► connecting ──► talking (greeting) ──► talking (describing) ──► stopped
  *   stopped ──gdb's packet──► talking ──answer──► stopped          stopped ──resume──► running
  *   running ──0x03──► interrupting;   running, interrupting ──stop reply──► talking (describing) ──► stopped
  *   running, no gdb ──stop reply──► parked: somebody else stopped it; nothing is sent until a gdb attaches
+ *   stopped, held still ──sleep──► asleep ──rejoin──► connecting ──► talking (greeting) ──► stopped
  *
- * While the machine runs nothing but one 0x03 is written: any other byte would stop it and be swallowed. Each
- * packet waits for the answer to the one before. The machine runs on when its gdb leaves, however it leaves,
- * without that gdb's breakpoints. Events are recorded before their consequences are forwarded; a port that
- * throws leaves the Hub to reset().
+ * The machine runs where nobody wants it to stand: a gdb that it stops for, a pause, or standStill(). gdb sees
+ * nothing of the other two: one that waits for a stop goes on waiting, and its run goes on when the machine does.
+ * The machine runs on when its gdb leaves, however it leaves, without that gdb's breakpoints. Events are
+ * recorded before their consequences are forwarded; a port that throws leaves the Hub to reset().
  */
-export interface HubPorts {
-  /** Opens the stub's socket; then connected() or reset() and the client's end follow. */
-  connectStub(): void;
-  dropStub(): void;
-  toStub(payload: string): void;
-  interruptStub(): void;
-  toGdb(payload: string): void;
-  /** The machine has gone. */
-  closeGdb(): void;
-  /** gdb's next packet may be taken now. */
-  wake(): void;
-  /** @throws RingsideError trace_full, storage_full */
-  record(event: NewTraceEvent): void;
-  nowMs(): number;
-}
-
-type State =
-  | { readonly kind: "unconnected" }
-  | { readonly kind: "connecting" }
-  | { readonly kind: "talking"; readonly step: (reply?: string) => void }
-  | { readonly kind: "stopped" }
-  | { readonly kind: "running"; readonly action: ResumeAction }
-  | { readonly kind: "interrupting"; readonly action: ResumeAction }
-  | { readonly kind: "parked" }
-  | { readonly kind: "gone" };
-
-interface Gdb {
-  readonly connection: number;
-  awaits: "nothing" | "stop";
-  detached: boolean;
-  /** What `D` is answered once the machine runs. */
-  farewell: string | null;
-  interruptedAtMs: number | null;
-}
-
 export class Hub {
   readonly #ports: HubPorts;
-  readonly #ledger = new BreakpointLedger();
-  readonly #threads: { list: string | null } = { list: null };
-  readonly #machine: { readonly arch: Arch; readonly qemuVersion: string };
-  #state: State = { kind: "unconnected" };
-  #gdb: Gdb | null = null;
-  #features: ReadonlyMap<string, string> = new Map();
-  #stopReply = "";
-  #registers: string | null = null;
-  #strays = 0;
+  readonly #stub: StubSide;
+  readonly #known: MachineKnowledge;
+  #gdb: AttachedGdb | null = null;
+  #paused = false;
+  #still: "no" | "coming" | "here" = "no";
 
-  constructor(machine: { readonly arch: Arch; readonly qemuVersion: string }, ports: HubPorts) {
-    this.#machine = machine;
+  constructor(machine: HubMachine, ports: HubPorts) {
+    this.#known = new MachineKnowledge(machine);
     this.#ports = ports;
+    this.#stub = new StubSide(ports, {
+      stopped: (reply, how) => this.#stopped(reply, how),
+      didNotRun: (error) => this.#didNotRun(error),
+      exited: () => this.gone(),
+    });
   }
 
-  get state(): State["kind"] {
-    return this.#state.kind;
+  get state(): StubState["kind"] {
+    return this.#stub.state.kind;
   }
 
-  /** True while an answer of the stub is due at once. */
   get stubOwesAnswer(): boolean {
-    return this.#state.kind === "talking" || this.#state.kind === "interrupting";
+    return this.#stub.owesAnswer;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** True where nobody is known to hold the machine: it runs on when it wakes, without the Hub. */
+  get isFree(): boolean {
+    return this.#gdb === null && !this.#paused;
+  }
+
+  /** True where the guest runs, but for a standstill. */
+  get runsOn(): boolean {
+    return !this.#paused && (!this.#isHeld || this.#gdb?.run != null);
+  }
+
+  /** True where the guest may be taking what is typed. */
+  get guestMayRun(): boolean {
+    return !["connecting", "talking", "stopped", "asleep", "gone"].includes(this.state);
   }
 
   /** True where nothing is left to do for a gdb that went. */
   get isQuiet(): boolean {
-    const { kind } = this.#state;
-    return this.#gdb === null && kind !== "talking" && kind !== "interrupting" && kind !== "stopped";
+    if (this.#gdb !== null || this.#stub.owesAnswer) return false;
+    return this.state !== "stopped" || (this.#paused && !this.#known.ledger.stubHasSome);
   }
 
   /**
@@ -96,31 +79,95 @@ export class Hub {
    * @throws RingsideError debugger_busy, machine_gone
    */
   attach(connection: number): void {
-    if (this.#state.kind === "gone") throw new RingsideError("machine_gone");
+    this.#mustBeThere();
     if (this.#gdb !== null) throw new RingsideError("debugger_busy");
-    this.#gdb = { connection, awaits: "nothing", detached: false, farewell: null, interruptedAtMs: null };
-    if (this.#state.kind === "unconnected" || this.#state.kind === "parked") this.#connectAnew();
-    else this.#settle();
+    this.#gdb = new AttachedGdb(connection, this.#ports);
+    if (this.state === "asleep") this.#ports.wakeMachine();
+    else this.#takeHold();
   }
 
   /** gdb has gone, in whatever way. */
   leave(): void {
     this.#gdb = null;
-    this.#ledger.unwantAll();
+    this.#known.ledger.unwantAll();
     this.#settle();
+  }
+
+  /** Holds the machine still until resume(), whoever attaches and leaves. */
+  pause(): void {
+    this.#mustBeThere();
+    this.#paused = true;
+    if (this.state !== "asleep") this.#takeHold();
+  }
+
+  /** Ends a pause, also one that is not known of here; what gdb has stopped stays stopped. */
+  resume(): void {
+    this.#mustBeThere();
+    this.#paused = false;
+    if (this.state === "unconnected") this.#connectAnew();
+    else this.#settle();
+  }
+
+  /**
+   * Brings the machine to a standstill, for goOn() or sleep() to follow once stoodStill() is called.
+   * @throws RingsideError machine_gone
+   */
+  standStill(): void {
+    this.#mustBeThere();
+    assert(this.#still === "no" && this.state !== "asleep", "one standstill at a time, of a machine that is awake");
+    this.#still = "coming";
+    this.#takeHold();
+  }
+
+  /** Ends a standstill: all goes on as it was. */
+  goOn(): void {
+    this.#still = "no";
+    this.#settle();
+  }
+
+  /** True where the stub is not in use: there is nothing to bring to a standstill. */
+  get mayJustSleep(): boolean {
+    return this.isFree && (this.state === "unconnected" || this.state === "parked");
+  }
+
+  /** Lets go of the stub of a machine that stands still, or that nobody holds. gdb stays, and is none the wiser. */
+  sleep(): void {
+    assert(this.#still === "here" || this.mayJustSleep, "only what stands still may fall asleep");
+    if (this.#still === "no") this.#known.forgetStop();
+    this.#still = "no";
+    this.#dropStub();
+    this.#stub.become("asleep");
+  }
+
+  /**
+   * The machine is awake again, with a stub to connect to.
+   * @param how "stands": as it fell asleep, and somebody must let it run; "runs": it runs on already
+   */
+  rejoin(how: "stands" | "runs"): void {
+    assert(this.state === "asleep", "only what sleeps is woken");
+    if (how === "runs") this.#known.forgetStop();
+    if (how === "runs" && this.isFree) this.#stub.become("unconnected");
+    else this.#stub.connect();
   }
 
   /** The stub's socket is open. */
   connected(): void {
-    assert(this.#state.kind === "connecting", "connected() answers connectStub()");
-    this.#talk(greet(), (greeting) => this.#greeted(greeting));
+    assert(this.state === "connecting", "connected() answers connectStub()");
+    const known = this.#known;
+    if (known.hasStop) this.#stub.talk(known.greetAgain(), () => this.#nowStopped());
+    else this.#stub.talk(known.greet(), (stopReply) => this.#describe(stopReply, "by itself"));
   }
 
   /** True where packet() takes gdb's next packet. */
   get takesPackets(): boolean {
-    if (this.#gdb === null) return false;
-    const { kind } = this.#state;
-    return kind === "stopped" || (this.#gdb.detached && (kind === "running" || kind === "parked"));
+    if (this.#gdb === null || this.#still !== "no") return false;
+    if (this.#gdb.detached) return ["stopped", "running", "parked"].includes(this.state);
+    return this.state === "stopped" && !this.#gdb.awaitsStop;
+  }
+
+  /** gdb has sent something that cannot be taken now. */
+  packetWaits(): void {
+    if (this.state === "asleep") this.#ports.wakeMachine();
   }
 
   /** gdb's packet; only while takesPackets. */
@@ -128,249 +175,211 @@ export class Hub {
     const gdb = this.#gdb;
     assert(gdb !== null && this.takesPackets, "a packet out of turn");
     this.#ports.record({ type: "gdb.packet", connection: gdb.connection, data: payload });
-    const decision = decide(payload, this.#view(gdb));
+    this.#carryOut(gdb, decide(payload, this.#known.view(gdb.detached)));
+  }
+
+  /** gdb's Ctrl-C. */
+  interrupt(): void {
+    this.#gdb?.interrupt(this.state !== "interrupting");
+    if (this.state === "asleep") this.#ports.wakeMachine();
+    else this.#settle();
+  }
+
+  /** A packet's payload from the stub. */
+  stubPacket(payload: string): void {
+    this.#stub.packet(payload);
+  }
+
+  /** Answers a gdb that waits for a stop with an error, as its last word. */
+  giveUp(text: string): void {
+    this.#gdb?.answerWait(`E.${text}`);
+  }
+
+  /** The machine has ended: a gdb that waits for a stop is told so. Nothing can follow. */
+  gone(): void {
+    this.#stub.become("gone");
+    this.#sayGone();
+  }
+
+  /** The stub has closed its socket, as QEMU does when it ends. The next attach shows whether it is there. */
+  stubEnded(): void {
+    if (this.state !== "gone") this.#beginAnew();
+    this.#sayGone();
+  }
+
+  /** The link to the stub is given up; the next attach makes a new one. The caller ends the client. */
+  reset(): void {
+    this.#gdb = null;
+    if (this.state !== "gone" && this.state !== "asleep") this.#beginAnew();
+  }
+
+  #mustBeThere(): void {
+    if (this.state === "gone") throw new RingsideError("machine_gone");
+  }
+
+  #beginAnew(): void {
+    this.#still = "no";
+    this.#paused = false;
+    this.#known.ledger.unwantAll();
+    this.#dropStub();
+    this.#known.forgetStop();
+  }
+
+  #dropStub(): void {
+    this.#known.ledger.stubForgot();
+    this.#stub.drop();
+  }
+
+  /** Whoever stopped the machine may have resumed it since, which a stub does not say: connecting stops it. */
+  #connectAnew(): void {
+    this.#known.forgetStop();
+    this.#known.ledger.stubForgot();
+    this.#stub.connect();
+  }
+
+  #takeHold(): void {
+    if (this.state === "unconnected" || this.state === "parked") this.#connectAnew();
+    else this.#settle();
+  }
+
+  #sayGone(): void {
+    const gdb = this.#gdb;
+    this.#gdb = null;
+    try {
+      gdb?.answerWait("W00");
+    } finally {
+      if (gdb !== null) this.#ports.closeGdb();
+    }
+  }
+
+  #carryOut(gdb: AttachedGdb, decision: Decision): void {
     switch (decision.kind) {
       case "answer":
-        this.#reply(gdb, decision.reply);
+        gdb.reply(decision.reply);
         break;
       case "refuse":
         this.#ports.record({ type: "gdb.refused", connection: gdb.connection, why: decision.why });
-        this.#reply(gdb, decision.reply);
+        gdb.reply(decision.reply);
         break;
       case "ask":
-        this.#talk(decision.talk, (reply) => this.#answered(gdb, reply));
+        this.#ask(gdb, decision);
         break;
       case "resume":
-        this.#resumeFor(gdb, decision.payload, decision.action);
+        gdb.waitForStop(decision, INTERRUPT_KEPT_MS);
+        this.#settle();
         break;
       case "leave":
-        this.#detach(gdb, decision.reply);
+        gdb.letGo(decision.reply);
+        this.#settle();
         break;
       case "attach":
-        this.#attachAgain(gdb);
+        if (gdb.detached) gdb.holdAgain();
+        else gdb.reply(this.#known.stopReply);
+        this.#takeHold();
         break;
       default:
         decision satisfies never;
     }
   }
 
-  /** gdb's Ctrl-C. One that finds the machine stopped is kept a moment: gdb may be between two single steps. */
-  interrupt(): void {
+  #ask(gdb: AttachedGdb, { talk, writes }: Extract<Decision, { kind: "ask" }>): void {
+    const { machine, icount } = this.#known;
+    const asked = writes && machine.recording ? journalled(talk, icount, (event) => this.#ports.record(event)) : talk;
+    this.#stub.talk(asked, (reply) => {
+      // It may have gone meanwhile, and another may have come.
+      if (this.#gdb === gdb) gdb.reply(reply);
+      this.#nowStopped();
+    });
+  }
+
+  #stopped(reply: string, how: StoppedHow): void {
+    if (how !== "interrupted" && !this.#isHeld && !this.#known.ledger.stubHasSome) this.#stub.become("parked");
+    else this.#describe(reply, how);
+  }
+
+  #describe(reply: string, how: StoppedHow): void {
+    this.#stub.talk(this.#known.describe(reply, how === "stepped"), (event) => {
+      this.#ports.record(event);
+      const gdb = this.#gdb;
+      // gdb is not told of a stop that the cell itself brought about.
+      const ours = how === "interrupted" && isInterrupt(reply) && gdb?.run !== null;
+      if (!ours) gdb?.answerWait(reply);
+      this.#nowStopped();
+    });
+  }
+
+  /** Only an error to the resume itself means anything while a stop is due. */
+  #didNotRun(error: string): void {
     const gdb = this.#gdb;
-    if (gdb === null) return;
-    this.#ports.record({ type: "gdb.interrupt", connection: gdb.connection });
-    if (this.#state.kind === "running" && gdb.awaits === "stop") this.#interrupt(this.#state.action);
-    else if (this.#state.kind !== "interrupting") gdb.interruptedAtMs = this.#ports.nowMs();
-  }
-
-  /** A packet's payload from the stub. */
-  stubPacket(payload: string): void {
-    const state = this.#state;
-    if (state.kind === "talking") state.step(payload);
-    else if (state.kind === "running" || state.kind === "interrupting") this.#whileRunning(state, payload);
-    else this.#stray();
-  }
-
-  /** The machine has ended: a gdb that waits for a stop is told so. Nothing can follow. */
-  gone(): void {
-    this.#state = { kind: "gone" };
-    this.#sayGone();
-  }
-
-  /** The stub has closed its socket, as QEMU does when it ends. The next attach shows whether it is there. */
-  stubEnded(): void {
-    if (this.#state.kind !== "gone") this.#toUnconnected();
-    this.#sayGone();
-  }
-
-  #sayGone(): void {
-    const gdb = this.#gdb;
-    this.#gdb = null;
-    if (gdb === null) return;
-    try {
-      if (gdb.awaits === "stop") this.#reply(gdb, "W00");
-    } finally {
-      this.#ports.closeGdb();
-    }
-  }
-
-  /** The link to the stub is given up; the next attach makes a new one. The caller ends the client. */
-  reset(): void {
-    this.#gdb = null;
-    this.#ports.dropStub();
-    if (this.#state.kind !== "gone") this.#toUnconnected();
-  }
-
-  #toUnconnected(): void {
-    this.#ledger.clear();
-    this.#threads.list = null;
-    this.#registers = null;
-    this.#strays = 0;
-    this.#state = { kind: "unconnected" };
-  }
-
-  #view(gdb: Gdb): PolicyView {
-    return {
-      ...this.#machine,
-      stopReply: this.#stopReply,
-      registers: this.#registers,
-      forgetRegisters: () => {
-        this.#registers = null;
-      },
-      features: this.#features,
-      ledger: this.#ledger,
-      threads: this.#threads,
-      detached: gdb.detached,
-    };
-  }
-
-  #reply(gdb: Gdb, payload: string): void {
-    this.#ports.record({ type: "gdb.reply", connection: gdb.connection, data: payload });
-    this.#ports.toGdb(payload);
-  }
-
-  /** Runs a conversation with the stopped stub; `done` must leave the state for another. */
-  #talk<T>(conversation: Conversation<T>, done: (result: T) => void): void {
-    const step = (reply?: string) => {
-      const { done: ended, value } = reply === undefined ? conversation.next("") : conversation.next(reply);
-      if (ended) done(value);
-      else if (value !== null) this.#ports.toStub(value);
-      else this.#stray();
-    };
-    this.#state = { kind: "talking", step };
-    step();
-  }
-
-  /** The stub's answer for a gdb, which may have gone meanwhile, and another may have come. */
-  #answered(gdb: Gdb, reply: string): void {
-    this.#state = { kind: "stopped" };
-    if (this.#gdb === gdb) this.#reply(gdb, reply);
-    this.#settle();
-  }
-
-  #greeted({ stopReply, features }: Greeting): void {
-    this.#features = features;
-    this.#stoppedBy(stopReply, false);
-  }
-
-  #stoppedBy(stopReply: string, stepped: boolean): void {
-    this.#stopReply = stopReply;
-    this.#talk(describeStop(this.#machine.arch, stepped), (stop) => this.#described(stop));
-  }
-
-  #described({ registers, frames }: StopDescription): void {
-    this.#ports.record({ type: "machine.stopped", reply: this.#stopReply, registers, frames: [...frames] });
-    this.#registers = registers === "" ? null : registers;
-    this.#state = { kind: "stopped" };
-    const gdb = this.#gdb;
-    if (gdb?.awaits === "stop") {
-      gdb.awaits = "nothing";
-      this.#reply(gdb, this.#stopReply);
-    }
-    this.#settle();
-  }
-
-  #resumeFor(gdb: Gdb, payload: string, action: ResumeAction): void {
-    const keptMs = gdb.interruptedAtMs === null ? Number.POSITIVE_INFINITY : this.#ports.nowMs() - gdb.interruptedAtMs;
-    gdb.interruptedAtMs = null;
-    if (keptMs <= INTERRUPT_KEPT_MS) {
-      const thread = /thread:[^;]*;/.exec(this.#stopReply)?.[0] ?? "";
-      this.#stopReply = `T02${thread}`;
-      this.#reply(gdb, this.#stopReply);
-      return;
-    }
-    if (this.#ledger.isInStep) this.#runFor(gdb, payload, action);
-    else this.#talk(this.#ledger.bringInStep(), (error) => this.#resumeInStep(gdb, error, payload, action));
-  }
-
-  /** The stub has the breakpoints that gdb wants, or says why not. */
-  #resumeInStep(gdb: Gdb, error: string | null, payload: string, action: ResumeAction): void {
-    if (error === null && this.#gdb === gdb) this.#runFor(gdb, payload, action);
-    else this.#answered(gdb, error ?? "E01");
-  }
-
-  #runFor(gdb: Gdb, payload: string, action: ResumeAction): void {
-    gdb.awaits = "stop";
-    this.#resume(gdb.connection, payload, action);
-  }
-
-  #resume(connection: number, payload: string, action: ResumeAction): void {
-    this.#ports.record({ type: "machine.resumed", connection, action });
-    this.#registers = null;
-    this.#state = { kind: "running", action };
-    this.#ports.toStub(payload);
-  }
-
-  #detach(gdb: Gdb, reply: string | null): void {
-    if (!gdb.detached) {
-      gdb.detached = true;
-      gdb.farewell = reply;
-      this.#settle();
-    } else if (reply !== null) {
-      this.#reply(gdb, reply);
-    }
-  }
-
-  #attachAgain(gdb: Gdb): void {
-    if (!gdb.detached) {
-      this.#reply(gdb, this.#stopReply);
-      return;
-    }
-    gdb.detached = false;
-    gdb.awaits = "stop";
-    if (this.#state.kind === "running") this.#interrupt(this.#state.action);
-    else this.#connectAnew();
-  }
-
-  /** Whoever stopped the machine may have resumed it since, which a stub does not say: connecting stops it. */
-  #connectAnew(): void {
-    this.#ports.dropStub();
-    this.#toUnconnected();
-    this.#state = { kind: "connecting" };
-    this.#ports.connectStub();
-  }
-
-  #interrupt(action: ResumeAction): void {
-    this.#state = { kind: "interrupting", action };
-    this.#ports.interruptStub();
-  }
-
-  #whileRunning(state: Extract<State, { kind: "running" | "interrupting" }>, payload: string): void {
-    const stop = parseStopReply(payload);
-    if (stop === null) this.#noStop(payload);
-    else if (stop.kind !== "signal") this.gone();
-    else if (state.kind === "running" && !this.#isHeld && !this.#ledger.stubHasSome) this.#state = { kind: "parked" };
-    else this.#stoppedBy(payload, state.kind === "running" && state.action === "step");
-  }
-
-  /** Only an error to the resume itself means anything while a stop is due: then the machine has not run. */
-  #noStop(payload: string): void {
-    if (/^E..$/.test(payload) && this.#gdb?.awaits === "stop") {
-      this.#gdb.awaits = "nothing";
-      this.#answered(this.#gdb, payload);
+    if (gdb?.awaitsStop) {
+      gdb.answerWait(error);
+      this.#nowStopped();
     } else {
-      this.#stray();
+      this.#stub.stray();
     }
   }
 
-  #stray(): void {
-    this.#strays += 1;
-    if (this.#strays > STUB_STRAY_PACKETS_MAX) {
-      throw new RingsideError("machine_unresponsive", { message: "The machine's stub sends what nobody asked for" });
-    }
-  }
-
-  /** What the present state calls for, given who is attached. */
+  /** What the present state calls for, given who is attached and what holds the machine. */
   #settle(): void {
-    const state = this.#state;
-    if (state.kind === "stopped" && !this.#isHeld) {
-      this.#ledger.unwantAll();
-      this.#talk(this.#ledger.bringInStep(), () => this.#runOn());
-    } else if (state.kind === "running" && this.#mustStop) {
-      this.#interrupt(state.action);
+    const { state } = this.#stub;
+    if (state.kind === "stopped") this.#settleStopped();
+    else if (state.kind === "running" && this.#mustStop) this.#stub.interrupt(state.action);
+    else if (this.takesPackets) this.#ports.wake();
+  }
+
+  #nowStopped(): void {
+    this.#stub.become("stopped");
+    this.#settleStopped();
+  }
+
+  #settleStopped(): void {
+    if (this.#still === "here") return;
+    const gdb = this.#gdb;
+    if (!this.#isHeld) this.#known.ledger.unwantAll();
+    if (gdb?.wantsStopNow) {
+      this.#known.interrupted();
+      gdb.answerWait(this.#known.stopReply);
+    }
+    if (!this.#isHeld && !this.#known.ledger.isInStep) this.#bringInStep(() => undefined);
+    else if (!this.#mayRun) this.#stand();
+    else if (gdb?.run) this.#runFor(gdb, gdb.run);
+    else this.#run(0, RUN_ON);
+  }
+
+  #bringInStep(done: (error: string | null) => void): void {
+    this.#stub.talk(this.#known.ledger.bringInStep(), (error) => {
+      done(error);
+      this.#nowStopped();
+    });
+  }
+
+  #stand(): void {
+    this.#gdb?.sayFarewell();
+    if (this.#still === "coming") {
+      this.#still = "here";
+      this.#ports.stoodStill();
     } else if (this.takesPackets) {
       this.#ports.wake();
     }
+  }
+
+  #runFor(gdb: AttachedGdb, run: Run): void {
+    if (this.#known.ledger.isInStep) {
+      gdb.runs(run);
+      this.#run(gdb.connection, run);
+      return;
+    }
+    this.#bringInStep((error) => {
+      if (error !== null && this.#gdb === gdb) gdb.answerWait(error);
+    });
+  }
+
+  #run(connection: number, { payload, action }: Run): void {
+    this.#ports.record({ type: "machine.resumed", connection, action });
+    this.#known.ran();
+    this.#stub.resume(payload, action);
+    this.#gdb?.sayFarewell();
+    this.#settle();
   }
 
   /** A gdb is attached and has not let go. */
@@ -378,19 +387,14 @@ export class Hub {
     return this.#gdb !== null && !this.#gdb.detached;
   }
 
-  /** The machine runs, but a gdb has just attached, or one has left breakpoints behind. */
-  get #mustStop(): boolean {
-    return this.#isHeld ? this.#gdb?.awaits === "nothing" : this.#ledger.stubHasSome;
+  get #mayRun(): boolean {
+    return this.#still === "no" && this.runsOn;
   }
 
-  #runOn(): void {
-    this.#resume(0, "vCont;c", "continue");
-    const gdb = this.#gdb;
-    if (gdb?.detached === true && gdb.farewell !== null) {
-      const { farewell } = gdb;
-      gdb.farewell = null;
-      this.#reply(gdb, farewell);
-    }
-    this.#settle();
+  /** The machine runs, but somebody wants it to stand, or a gdb has left breakpoints behind. */
+  get #mustStop(): boolean {
+    return !this.#mayRun || (!this.#isHeld && this.#known.ledger.stubHasSome);
   }
 }
+
+const isInterrupt = (reply: string): boolean => reply.startsWith("T02");

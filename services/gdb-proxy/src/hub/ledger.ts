@@ -43,9 +43,8 @@ export class BreakpointLedger {
     this.#wanted.clear();
   }
 
-  /** The stub has been cleared. */
-  clear(): void {
-    this.#wanted.clear();
+  /** The stub's link has ended, and what it had with it; what gdb wants stays. */
+  stubForgot(): void {
     this.#inserted.clear();
   }
 

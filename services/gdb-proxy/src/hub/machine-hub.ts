@@ -5,17 +5,21 @@ import { GdbClient } from "../client/gdb-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { STUB_REPLY_MS } from "../limits.ts";
 import type { Recorder } from "../record/recorder.ts";
-import { Hub, type HubPorts } from "./hub.ts";
+import { Hub } from "./hub.ts";
+import type { HubPorts } from "./ports.ts";
 import { StubSocket } from "./stub-socket.ts";
 
 export interface MachineHubOptions {
   readonly stubPath: string;
   readonly arch: Arch;
   readonly qemuVersion: string;
+  readonly recording: boolean;
   readonly recorder: Recorder;
   readonly log: Logger;
   /** Told with each gdb that comes or goes: how many there are. */
   readonly presence: (debuggers: number) => void;
+  /** gdb wants the machine that sleeps: rejoin() or wakeFailed() follow. */
+  readonly wakeMachine: () => void;
   readonly stubReplyMs?: number;
 }
 
@@ -29,10 +33,14 @@ export class MachineHub {
   #stub: StubSocket | null = null;
   #gdb: { readonly client: GdbClient; readonly connection: number } | null = null;
   readonly #deadline: NodeJS.Timeout;
+  #stubPath: string;
+  /** Who waits for the machine to stand still. */
+  #stood: PromiseWithResolvers<void> | null = null;
   #goneBecause = new RingsideError("machine_gone");
 
   constructor(options: MachineHubOptions) {
     this.#options = options;
+    this.#stubPath = options.stubPath;
     this.#hub = new Hub(options, this.#ports());
     this.#deadline = setTimeout(() => this.#overdue(), options.stubReplyMs ?? STUB_REPLY_MS);
     this.#deadline.unref();
@@ -63,6 +71,7 @@ export class MachineHub {
         return hub.takesPackets;
       },
       packet: (payload) => this.#guard(() => this.#hub.packet(payload)),
+      packetWaits: () => this.#hub.packetWaits(),
       interrupt: () => this.#guard(() => this.#hub.interrupt()),
       left: (why) => this.#left(client, connection, why),
     });
@@ -70,6 +79,77 @@ export class MachineHub {
     presence(1);
     this.#guard(() => this.#hub.attach(connection));
     client.start();
+  }
+
+  get isPaused(): boolean {
+    return this.#hub.isPaused;
+  }
+
+  /** True where nobody holds the machine: it runs on when it wakes. */
+  get isFree(): boolean {
+    return this.#hub.isFree;
+  }
+
+  /** True where the guest runs, but for a standstill. */
+  get runsOn(): boolean {
+    return this.#hub.runsOn;
+  }
+
+  get guestMayRun(): boolean {
+    return this.#hub.guestMayRun;
+  }
+
+  /**
+   * Holds the machine still for everybody until resume().
+   * @throws RingsideError machine_gone, machine_unresponsive
+   */
+  async pause(): Promise<void> {
+    this.#guard(() => this.#hub.pause());
+    if (this.#hub.state === "asleep") return;
+    await this.standStill();
+    this.goOn();
+  }
+
+  /** Ends a pause. */
+  resume(): void {
+    this.#guard(() => this.#hub.resume());
+  }
+
+  /**
+   * Brings the machine to a standstill; goOn() ends it. gdb is none the wiser.
+   * @throws RingsideError machine_gone, machine_unresponsive
+   */
+  async standStill(): Promise<void> {
+    const stood = Promise.withResolvers<void>();
+    this.#stood = stood;
+    this.#guard(() => this.#hub.standStill());
+    await stood.promise;
+  }
+
+  goOn(): void {
+    this.#guard(() => this.#hub.goOn());
+  }
+
+  /**
+   * Brings the machine to a standstill and lets go of its stub; gdb stays, and what it sends calls wakeMachine.
+   * @throws RingsideError machine_gone, machine_unresponsive
+   */
+  async suspend(): Promise<void> {
+    if (!this.#hub.mayJustSleep) await this.standStill();
+    this.#hub.sleep();
+    this.#gdb?.client.wake();
+  }
+
+  /** The machine is awake again. @param how as Hub.rejoin() says */
+  rejoin(stubPath: string, how: "stands" | "runs"): void {
+    this.#stubPath = stubPath;
+    this.#guard(() => this.#hub.rejoin(how));
+  }
+
+  /** The machine does not wake: gdb is told why, and ended. */
+  wakeFailed(error: RingsideError): void {
+    this.#guard(() => this.#hub.giveUp(`${error.code}: ${error.message}`));
+    this.#gdb?.client.refuse(error);
   }
 
   /** Ends the gdb, if there is one, and lets the machine run on. */
@@ -97,6 +177,7 @@ export class MachineHub {
   /** Lets go of the stub as it is. */
   close(): void {
     clearTimeout(this.#deadline);
+    this.#notStood(this.#goneBecause);
     this.#stub?.close();
     this.#stub = null;
   }
@@ -131,7 +212,13 @@ export class MachineHub {
     this.#options.log.warn({ err: error, code: error.code, state: this.#hub.state }, "the link to a stub was given up");
     const gdb = this.#gdb;
     this.#hub.reset();
+    this.#notStood(error);
     gdb?.client.end(error);
+  }
+
+  #notStood(error: RingsideError): void {
+    this.#stood?.reject(error);
+    this.#stood = null;
   }
 
   #overdue(): void {
@@ -140,14 +227,16 @@ export class MachineHub {
   }
 
   #connect(): void {
-    const stub = new StubSocket(this.#options.stubPath, {
+    const stub = new StubSocket(this.#stubPath, {
       connected: () => this.#guard(() => this.#hub.connected()),
       packet: (payload) => this.#guard(() => this.#hub.stubPacket(payload)),
       ended: (error) => {
         if (this.#stub !== stub) return;
         this.#stub = null;
-        if (error.code === "machine_gone") this.#guard(() => this.#hub.stubEnded());
-        else this.#fail(error);
+        if (error.code === "machine_gone") {
+          this.#guard(() => this.#hub.stubEnded());
+          this.#notStood(error);
+        } else this.#fail(error);
       },
     });
     this.#stub = stub;
@@ -179,6 +268,12 @@ export class MachineHub {
         recorder.flush();
         this.#gdb?.client.end(this.#goneBecause);
       },
+      stoodStill: () => {
+        recorder.flush();
+        this.#stood?.resolve();
+        this.#stood = null;
+      },
+      wakeMachine: () => this.#options.wakeMachine(),
       wake: () => this.#gdb?.client.wake(),
       record: (event) => recorder.stage(event),
       nowMs: () => performance.now(),

@@ -2,19 +2,28 @@ import { registersOf } from "@ringside/rsp";
 import type { Arch } from "@ringside/shared";
 import type { Conversation } from "./conversation.ts";
 import { returnAddresses } from "./frames.ts";
+import { instructionCount } from "./instruction-count.ts";
 
 /** What is recorded with a Stop: the `g` reply, and return addresses innermost first. */
 export interface StopDescription {
   readonly registers: string;
   readonly frames: readonly string[];
+  /** In a recorded machine, where QEMU says it. */
+  readonly icount: number | null;
 }
 
-/**
- * Reads what a Stop is recorded with.
- * @param stepped the stop ended a single step: then only the registers, to keep stepping cheap
- */
-export function* describeStop(arch: Arch, stepped: boolean): Conversation<StopDescription> {
+export interface StopContext {
+  readonly arch: Arch;
+  readonly recording: boolean;
+  /** The stop ended a single step: then frames are left out, to keep stepping cheap. */
+  readonly stepped: boolean;
+}
+
+/** Reads what a Stop is recorded with. */
+export function* describeStop({ arch, recording, stepped }: StopContext): Conversation<StopDescription> {
+  const icount = recording ? yield* instructionCount() : null;
   const reply = yield "g";
-  if (!/^(?:[0-9a-fx]{2})+$/.test(reply)) return { registers: "", frames: [] };
-  return { registers: reply, frames: stepped ? [] : yield* returnAddresses(arch, registersOf(arch, reply)) };
+  if (!/^(?:[0-9a-fx]{2})+$/.test(reply)) return { registers: "", frames: [], icount };
+  const frames = stepped ? [] : yield* returnAddresses(arch, registersOf(arch, reply));
+  return { registers: reply, frames, icount };
 }

@@ -10,7 +10,7 @@ export type Decision =
   /** Not let through; `why` is recorded. */
   | { readonly kind: "refuse"; readonly reply: string; readonly why: string }
   /** Asked of the stub, in packets that the policy chooses. */
-  | { readonly kind: "ask"; readonly talk: Conversation<string> }
+  | { readonly kind: "ask"; readonly talk: Conversation<string>; readonly writes: boolean }
   /** The machine runs; the answer is its next stop. */
   | { readonly kind: "resume"; readonly payload: string; readonly action: ResumeAction }
   /** gdb lets go: its breakpoints are removed and the machine runs on. Null: no answer is due. */
@@ -22,6 +22,8 @@ export type Decision =
 export interface PolicyView {
   readonly arch: Arch;
   readonly qemuVersion: string;
+  /** QEMU records the machine for a replay. */
+  readonly recording: boolean;
   readonly stopReply: string;
   /** The `g` reply of this stop, while it is still true. */
   readonly registers: string | null;
@@ -42,7 +44,9 @@ export const UNSUPPORTED = "";
 
 export const answer = (reply: string): Decision => ({ kind: "answer", reply });
 export const refuse = (why: string, reply = UNSUPPORTED): Decision => ({ kind: "refuse", reply, why });
-export const ask = (talk: Conversation<string>): Decision => ({ kind: "ask", talk });
+export const ask = (talk: Conversation<string>): Decision => ({ kind: "ask", talk, writes: false });
+/** As ask(), for what changes registers or memory. */
+export const askToWrite = (talk: Conversation<string>): Decision => ({ kind: "ask", talk, writes: true });
 
 /** Asks the stub one packet and gives gdb its answer. */
 export function* forwarded(payload: string): Conversation<string> {

@@ -1,6 +1,6 @@
 import type { Conversation } from "../hub/conversation.ts";
 import { MEMORY_READ_BYTES_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
-import { ask, type Rule, refuse } from "./decision.ts";
+import { ask, askToWrite, type Rule, refuse } from "./decision.ts";
 
 /** Written bytes per packet, so that hex and head stay below the stub's packet limit. */
 const WRITE_BYTES = 0x700;
@@ -39,7 +39,7 @@ export const readMemory: Rule<"m"> = ({ address, length }) =>
 
 export const writeMemory: Rule<"M"> = ({ address, data }, view) => {
   view.forgetRegisters();
-  return ask(write(address, data));
+  return askToWrite(write(address, data));
 };
 
 export const readBinary: Rule<"x"> = () => refuse("x is not supported: m is");

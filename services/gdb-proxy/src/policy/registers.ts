@@ -1,4 +1,4 @@
-import { answer, ask, forwarded, type Rule } from "./decision.ts";
+import { answer, ask, askToWrite, forwarded, type Rule } from "./decision.ts";
 
 /** `g`: the hub has read it at the stop; asked again only after a write or a change of thread. */
 export const readAll: Rule<"g"> = (_packet, { registers }) =>
@@ -6,12 +6,12 @@ export const readAll: Rule<"g"> = (_packet, { registers }) =>
 
 export const writeAll: Rule<"G"> = ({ values }, view) => {
   view.forgetRegisters();
-  return ask(forwarded(`G${values}`));
+  return askToWrite(forwarded(`G${values}`));
 };
 
 export const readOne: Rule<"p"> = ({ register }) => ask(forwarded(`p${register.toString(16)}`));
 
 export const writeOne: Rule<"P"> = ({ register, value }, view) => {
   view.forgetRegisters();
-  return ask(forwarded(`P${register.toString(16)}=${value}`));
+  return askToWrite(forwarded(`P${register.toString(16)}=${value}`));
 };

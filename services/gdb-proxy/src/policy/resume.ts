@@ -5,11 +5,14 @@ import { answer, type Rule, refuse } from "./decision.ts";
 export const listActions: Rule<"vCont?"> = () => answer("vCont;c;C;s;S");
 
 /** Signals mean nothing to a machine: they are left out. */
-export const resume: Rule<"resume"> = ({ action, at }) => ({
-  kind: "resume",
-  action,
-  payload: `${action === "step" ? "s" : "c"}${at === null ? "" : at.toString(16)}`,
-});
+export const resume: Rule<"resume"> = ({ action, at }, { recording }) => {
+  if (at !== null && recording) return refuse("a jump is not recorded: write the program counter first", "E22");
+  return {
+    kind: "resume",
+    action,
+    payload: `${action === "step" ? "s" : "c"}${at === null ? "" : at.toString(16)}`,
+  };
+};
 
 export const resumeThreads: Rule<"vCont"> = ({ actions }) => {
   if (actions.length > VCONT_ACTIONS_MAX) return refuse("too many actions", "E22");

@@ -12,6 +12,7 @@ import { decide, POLICY } from "./table.ts";
 function view(changes: Partial<PolicyView> = {}): PolicyView {
   return {
     arch: "x86_64",
+    recording: false,
     qemuVersion: "QEMU emulator version 7.2.22",
     stopReply: "T05thread:01;",
     registers: null,

@@ -78,6 +78,7 @@ export class TestCell implements AsyncDisposable {
       RINGSIDE_PREFIX: `test-${randomUUID()}`,
       RINGSIDE_RUN_DIR: join(folder, "run"),
       RINGSIDE_DATA_DIR: join(folder, "data"),
+      RINGSIDE_CACHE: join(folder, "cache"),
       RINGSIDE_TICKET_PUBLIC_KEY_FILE: keyFile,
       LOG_LEVEL: "silent",
       ...env,
@@ -94,6 +95,10 @@ export class TestCell implements AsyncDisposable {
     return join(this.folder, "run");
   }
 
+  get cacheDirectory(): string {
+    return join(this.folder, "cache");
+  }
+
   get urls(): CellProxy {
     if (this.#proxy === null) throw new Error("the proxy is stopped");
     return this.#proxy.urls;
@@ -105,7 +110,7 @@ export class TestCell implements AsyncDisposable {
 
   async startProxy(): Promise<void> {
     const config = configSchema.parse(this.#env);
-    this.#proxy = await GdbProxy.start(config, pino({ level: config.LOG_LEVEL }));
+    this.#proxy = await GdbProxy.start(config, pino({ level: config.LOG_LEVEL }), this.cacheDirectory);
   }
 
   async stopProxy(): Promise<void> {
@@ -126,9 +131,13 @@ export class TestCell implements AsyncDisposable {
   }
 
   /** An errand of the api's, with a fresh ticket. */
-  async errand(kind: "seal" | "tcp-entry" | "trace", session: string, body?: unknown): Promise<Response> {
+  async errand(
+    kind: "seal" | "tcp-entry" | "trace" | "machine",
+    session: string,
+    body?: unknown,
+    path = kind === "tcp-entry" ? PROXY_PATHS.tcpEntry(session) : PROXY_PATHS[kind](session),
+  ): Promise<Response> {
     const ticket = await this.office.sign({ kind, sid: session });
-    const path = kind === "tcp-entry" ? PROXY_PATHS.tcpEntry(session) : PROXY_PATHS[kind](session);
     return fetch(`${this.urls.internalUrl}${path}`, {
       method: kind === "trace" ? "GET" : "POST",
       headers: {

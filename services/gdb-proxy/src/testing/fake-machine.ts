@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { constants, openSync } from "node:fs";
+import { createServer, type Server, Socket } from "node:net";
+import { join } from "node:path";
 import { Decoder, encodePacket } from "@ringside/rsp";
-import type { MachineFile } from "@ringside/shared";
+import { CONSOLE_PIPES, type MachineFile } from "@ringside/shared";
 import { TestMachineFolder } from "./machine-folder.ts";
 import { StubModel } from "./stub-model.ts";
 
@@ -11,7 +13,7 @@ export type Behaviour = "good" | "silent" | "garbage" | "endless-output" | "gian
 /** A machine without QEMU: a stub and a console behind real sockets, for what a real one cannot be made to do. */
 export class FakeMachine implements AsyncDisposable {
   readonly folder: TestMachineFolder;
-  readonly stub = new StubModel();
+  readonly stub: StubModel;
   readonly typed: Buffer[] = [];
   behaviour: Behaviour = "good";
   stubConnections = 0;
@@ -22,17 +24,29 @@ export class FakeMachine implements AsyncDisposable {
   #stubSocket: Socket | null = null;
   #consoleSocket: Socket | null = null;
 
-  private constructor(folder: TestMachineFolder) {
+  private constructor(folder: TestMachineFolder, runs: boolean) {
     this.folder = folder;
+    this.stub = new StubModel(runs);
   }
 
   static async start(
     runDirectory: string,
-    options: { readonly session?: string; readonly epoch?: number; readonly file?: Partial<MachineFile> } = {},
+    options: {
+      readonly session?: string;
+      readonly epoch?: number;
+      readonly file?: Partial<MachineFile>;
+      readonly runs?: boolean;
+      /** Makes a named pipe: then the console is on pipes, as a recorded machine's is. */
+      readonly makePipe?: (path: string) => void;
+    } = {},
   ): Promise<FakeMachine> {
-    const machine = new FakeMachine(await TestMachineFolder.make(runDirectory, options.session, options.epoch));
+    const machine = new FakeMachine(
+      await TestMachineFolder.make(runDirectory, options.session, options.epoch),
+      options.runs ?? true,
+    );
     await machine.#listen(machine.folder.stubPath, (socket) => machine.#serveStub(socket));
-    await machine.#listen(machine.folder.consolePath, (socket) => machine.#serveConsole(socket));
+    if (options.makePipe !== undefined) machine.#openPipes(options.makePipe);
+    else await machine.#listen(machine.folder.consolePath, (socket) => machine.#serveConsole(socket));
     await machine.folder.publish(options.file);
     return machine;
   }
@@ -82,6 +96,20 @@ export class FakeMachine implements AsyncDisposable {
     this.#servers.push(server);
     server.listen(path);
     await once(server, "listening");
+  }
+
+  /** As QEMU has them: both ends of both. */
+  #openPipes(makePipe: (path: string) => void): void {
+    const [input, output] = [CONSOLE_PIPES.input, CONSOLE_PIPES.output].map((name) => {
+      const path = join(this.folder.folder, name);
+      makePipe(path);
+      const direction = { readable: name === CONSOLE_PIPES.input, writable: name === CONSOLE_PIPES.output };
+      const socket = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), ...direction });
+      this.#sockets.add(socket);
+      return socket;
+    });
+    input?.on("data", (bytes) => this.typed.push(bytes));
+    this.#consoleSocket = output ?? null;
   }
 
   #serveConsole(socket: Socket): void {

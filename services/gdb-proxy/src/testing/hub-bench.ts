@@ -8,6 +8,9 @@ export class Bench {
   readonly events: NewTraceEvent[] = [];
   readonly sent: string[] = [];
   closed = 0;
+  /** What the Hub waits for that is not the stub's. */
+  stands = false;
+  wakeAsked = false;
   readonly hub: Hub;
   readonly faults: string[] = [];
   nowMs = 0;
@@ -16,10 +19,10 @@ export class Bench {
   #owed = 0;
   #recording: "works" | "fails" = "works";
 
-  constructor(stub = new StubModel()) {
+  constructor(stub = new StubModel(), recording = false) {
     this.stub = stub;
     this.hub = new Hub(
-      { arch: "x86_64", qemuVersion: "7.2" },
+      { arch: "x86_64", qemuVersion: "7.2", recording },
       {
         connectStub: () => {
           this.#connecting = true;
@@ -28,7 +31,10 @@ export class Bench {
           this.#connecting = false;
           this.stub.answers.length = 0;
         },
-        toStub: (payload) => this.stub.packet(payload),
+        toStub: (payload) => {
+          if (this.stands) this.faults.push(`written while it must stand still: ${payload}`);
+          this.stub.packet(payload);
+        },
         interruptStub: () => this.stub.interrupt(),
         toGdb: (payload) => {
           this.#owed -= 1;
@@ -41,6 +47,14 @@ export class Bench {
           this.closed += 1;
         },
         wake: () => undefined,
+        stoodStill: () => {
+          if (this.stub.running || this.stub.answers.length > 0) this.faults.push("does not stand still");
+          this.stands = true;
+        },
+        wakeMachine: () => {
+          if (this.hub.state !== "asleep") this.faults.push("wakes what does not sleep");
+          this.wakeAsked = true;
+        },
         record: (event) => {
           if (this.#recording === "fails") throw new Error("full");
           this.events.push(event);
@@ -92,6 +106,24 @@ export class Bench {
     this.send(payload);
     this.settle();
     return this.sent.slice(before);
+  }
+
+  /** The machine is brought to a standstill and put to sleep, as far as that is possible now. */
+  sleep(): void {
+    if (!this.hub.mayJustSleep) {
+      this.hub.standStill();
+      this.settle();
+    }
+    if (this.stands || this.hub.mayJustSleep) this.hub.sleep();
+    this.stands = false;
+  }
+
+  /** The machine is there again, in a new process whose stub knows of no breakpoints. */
+  rejoin(how: "runs" | "stands" = this.hub.isFree ? "runs" : "stands"): void {
+    this.wakeAsked = false;
+    this.stub.breakpoints.clear();
+    this.stub.running = how === "runs";
+    this.hub.rejoin(how);
   }
 
   failToRecord(): void {

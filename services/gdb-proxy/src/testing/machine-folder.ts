@@ -1,29 +1,23 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import {
-  CONSOLE_SOCKET,
-  MACHINE_FILE,
-  MACHINES_FOLDER,
-  type MachineFile,
-  machineFolder,
-  newId,
-  STUB_SOCKET,
-} from "@ringside/shared";
+import { basename, join } from "node:path";
+import { CONSOLE_SOCKET, MACHINE_FILE, MACHINES_FOLDER, type MachineFile, newId, STUB_SOCKET } from "@ringside/shared";
 
 /** A machine's folder, as vm-runner makes it: sockets first, then machine.json by rename. */
 export class TestMachineFolder {
   readonly session: string;
   readonly epoch: number;
   readonly folder: string;
+  readonly machine: string;
 
   private constructor(session: string, epoch: number, folder: string) {
     this.session = session;
     this.epoch = epoch;
     this.folder = folder;
+    this.machine = basename(folder);
   }
 
   static async make(runDirectory: string, session = newId("ses"), epoch = 1): Promise<TestMachineFolder> {
-    const folder = join(runDirectory, MACHINES_FOLDER, machineFolder(session, epoch));
+    const folder = join(runDirectory, MACHINES_FOLDER, newId("mch"));
     await mkdir(folder, { recursive: true });
     return new TestMachineFolder(session, epoch, folder);
   }
@@ -38,6 +32,7 @@ export class TestMachineFolder {
 
   async publish(overrides: Partial<MachineFile> = {}): Promise<void> {
     const file: MachineFile = {
+      machine: this.machine,
       session: this.session,
       epoch: this.epoch,
       user: newId("usr"),
@@ -47,6 +42,10 @@ export class TestMachineFolder {
       parameters: { backlog: 5 },
       qemuVersion: "QEMU emulator version 7.2.22",
       pid: process.pid,
+      from: "fresh",
+      recording: false,
+      template: null,
+      idleMinutes: 0,
       consoleStart: "",
       ...overrides,
     };

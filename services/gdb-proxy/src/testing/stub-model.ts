@@ -1,3 +1,7 @@
+import { hexOfBytes } from "@ringside/rsp";
+
+const INFO_REPLAY = `qRcmd,${hexOfBytes("info replay")}`;
+
 /** A register file of QEMU's x86_64 layout with rip, rsp and rbp set. */
 export function registersHex(values: Partial<Record<"rip" | "rsp" | "rbp", bigint>> = {}): string {
   const bytes = Buffer.alloc(608);
@@ -22,6 +26,8 @@ export class StubModel {
   readonly faults: string[] = [];
   /** What gdb has inserted, as the test knows it; null where it does not check. */
   expected: ReadonlySet<string> | null = null;
+  /** What QEMU says it has recorded. */
+  instructions: number | null = 4321;
   #interrupts = 0;
 
   constructor(running = true) {
@@ -81,6 +87,13 @@ export class StubModel {
       return `l${(feature[1] === "target.xml" ? TARGET_XML : "<feature/>").slice(Number.parseInt(feature[2] ?? "0", 16))}`;
     const memory = /^m[0-9a-f]+,([0-9a-f]+)$/.exec(payload);
     if (memory) return "00".repeat(Number.parseInt(memory[1] ?? "0", 16));
+    if (payload === INFO_REPLAY) {
+      if (this.instructions === null) return "OK";
+      this.answers.push(
+        `O${hexOfBytes(`Recording execution '/x/replay.log': instruction count = ${this.instructions}\r\n`)}`,
+      );
+      return "OK";
+    }
     if (payload === "qfThreadInfo") return "m01";
     if (payload === "qsThreadInfo") return "l";
     if (/^(?:[GMPHT]|q[CT])/.test(payload)) return "OK";

@@ -1,0 +1,115 @@
+import { parseStopReply, type ResumeAction } from "@ringside/rsp";
+import { RingsideError } from "@ringside/shared";
+import { STUB_STRAY_PACKETS_MAX } from "../limits.ts";
+import type { Conversation } from "./conversation.ts";
+import type { HubPorts } from "./ports.ts";
+
+export type StubState =
+  | { readonly kind: "unconnected" }
+  | { readonly kind: "connecting" }
+  | { readonly kind: "talking"; readonly step: (reply?: string) => void }
+  | { readonly kind: "stopped" }
+  | { readonly kind: "running"; readonly action: ResumeAction }
+  | { readonly kind: "interrupting"; readonly action: ResumeAction }
+  | { readonly kind: "parked" }
+  | { readonly kind: "asleep" }
+  | { readonly kind: "gone" };
+
+/** How the machine came to stop: by itself, after one step, or while an interrupt of ours was under way. */
+export type StoppedHow = "by itself" | "stepped" | "interrupted";
+
+interface StubListener {
+  stopped(reply: string, how: StoppedHow): void;
+  /** The stub's error to a resume: the machine has not run. */
+  didNotRun(error: string): void;
+  exited(): void;
+}
+
+/**
+ * The Hub's side towards the stub. What is written keeps to QEMU's rules: while the machine runs nothing but
+ * one 0x03, since any other byte would stop it and be swallowed; otherwise each packet waits for the answer to
+ * the one before.
+ */
+export class StubSide {
+  readonly #ports: Pick<HubPorts, "connectStub" | "dropStub" | "toStub" | "interruptStub">;
+  readonly #listener: StubListener;
+  #state: StubState = { kind: "unconnected" };
+  #strays = 0;
+
+  constructor(ports: HubPorts, listener: StubListener) {
+    this.#ports = ports;
+    this.#listener = listener;
+  }
+
+  get state(): StubState {
+    return this.#state;
+  }
+
+  /** True while an answer of the stub is due at once. */
+  get owesAnswer(): boolean {
+    return this.#state.kind === "talking" || this.#state.kind === "interrupting";
+  }
+
+  connect(): void {
+    this.drop();
+    this.#state = { kind: "connecting" };
+    this.#ports.connectStub();
+  }
+
+  /** Lets go of the stub, if there is a link. */
+  drop(): void {
+    this.#ports.dropStub();
+    this.become("unconnected");
+  }
+
+  become(kind: "unconnected" | "stopped" | "parked" | "asleep" | "gone"): void {
+    this.#state = { kind };
+    if (kind === "unconnected") this.#strays = 0;
+  }
+
+  /** Runs a conversation with the stopped stub; `done` must leave the state for another. */
+  talk<T>(conversation: Conversation<T>, done: (result: T) => void): void {
+    const step = (reply = "") => {
+      const { done: ended, value } = conversation.next(reply);
+      if (ended) done(value);
+      else if (value !== null) this.#ports.toStub(value);
+    };
+    this.#state = { kind: "talking", step };
+    step();
+  }
+
+  resume(payload: string, action: ResumeAction): void {
+    this.#state = { kind: "running", action };
+    this.#ports.toStub(payload);
+  }
+
+  /** Stops the running machine. */
+  interrupt(action: ResumeAction): void {
+    this.#state = { kind: "interrupting", action };
+    this.#ports.interruptStub();
+  }
+
+  /** A packet's payload from the stub. */
+  packet(payload: string): void {
+    const state = this.#state;
+    if (state.kind === "talking") state.step(payload);
+    else if (state.kind === "running" || state.kind === "interrupting") this.#whileRunning(state, payload);
+    else this.stray();
+  }
+
+  stray(): void {
+    this.#strays += 1;
+    if (this.#strays > STUB_STRAY_PACKETS_MAX) {
+      throw new RingsideError("machine_unresponsive", { message: "The machine's stub sends what nobody asked for" });
+    }
+  }
+
+  #whileRunning({ kind, action }: { readonly kind: string; readonly action: ResumeAction }, payload: string): void {
+    const stop = parseStopReply(payload);
+    if (stop === null && /^E..$/.test(payload)) this.#listener.didNotRun(payload);
+    else if (stop === null) this.stray();
+    else if (stop.kind !== "signal") this.#listener.exited();
+    else if (kind === "interrupting") this.#listener.stopped(payload, "interrupted");
+    else this.#listener.stopped(payload, action === "step" ? "stepped" : "by itself");
+  }
+}
