@@ -23,6 +23,12 @@ export interface TestBox extends AsyncDisposable {
   readonly events: readonly PartEvent[];
 }
 
+/** A folder of labs in place of the course's own, and which of them the course offers. */
+export interface Labs {
+  readonly folder: string;
+  readonly offers: readonly string[];
+}
+
 const STATE_WAIT_MS = 45_000;
 const POLL_MS = 50;
 
@@ -44,7 +50,10 @@ export function testContext(signal: AbortSignal): Context {
 }
 
 /** Starts a box with `students` students of one course; without `pool`, the runner's own defaults. */
-export async function startTestBox(students: number, options: { pool?: PoolOptions } = {}): Promise<TestBox> {
+export async function startTestBox(
+  students: number,
+  options: { readonly pool?: PoolOptions; readonly labs?: Labs } = {},
+): Promise<TestBox> {
   const ending = new AbortController();
   const context = testContext(ending.signal);
   const image = await courseImage(context);
@@ -52,11 +61,12 @@ export async function startTestBox(students: number, options: { pool?: PoolOptio
   const temporary = await startTemporaryBox(context, {
     slots: 8,
     pool: options.pool,
+    labs: options.labs?.folder,
     warmImages: [image.manifest.name],
     signal: ending.signal,
     onEvent: (event) => events.push(event),
   });
-  const place = await preparePlace(temporary, image, students, ending.signal);
+  const place = await preparePlace(temporary, image, students, ending.signal, options.labs?.offers);
   const close = async () => {
     await temporary[Symbol.asyncDispose]();
     ending.abort();
@@ -94,9 +104,10 @@ export function student(box: TestBox, n: number): TestStudent {
 export async function atTheReady(
   box: TestBox,
   n: number,
+  lab?: string,
 ): Promise<{ who: TestStudent; session: Session; pid: number }> {
   const who = student(box, n);
-  const session = await readySession(who.api);
+  const session = await readySession(who.api, lab);
   const pid = (await machinePids(box.temporary)).get(session.id);
   if (pid === undefined) throw new Error("the ready session has no machine");
   return { who, session, pid };

@@ -87,16 +87,17 @@ export class PrewarmedMachine implements AsyncDisposable {
 
   #streamOf({ parameters, state }: LoadOptions): Buffer {
     const { template } = this;
+    // The pages of firmware in the template's stream every QEMU has from its own files.
     const block = memoryBlock(template.stream, template.memoryMib);
     if (state === undefined) {
       const page = { block, address: template.parametersAt, content: parametersPage(parameters) };
-      return composeStateStream(template.stream, [...template.stream.pages, page]);
+      return composeStateStream(template.stream, [page]);
     }
     if (state.header.template !== template.contents) {
       throw new RingsideError("state_damaged", { message: "The machine's saved state is of another template" });
     }
     const pages = state.pages.map(({ address, content }) => ({ block, address, content }));
-    return composeStateStream({ ...template.stream, tail: state.devices }, [...template.stream.pages, ...pages]);
+    return composeStateStream({ ...template.stream, tail: state.devices }, pages);
   }
 
   async #feed(stream: Buffer, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import type { Arch } from "@ringside/shared";
 import { qemuBinary } from "./qemu-args.ts";
 import { runTool } from "./qemu-process.ts";
@@ -18,8 +18,8 @@ export class QemuVersions {
   /** For example `QEMU emulator version 7.2.22 (Debian …)`. @throws RingsideError `internal` where there is no QEMU */
   async of(arch: Arch): Promise<string> {
     const program = this.#program(arch);
-    const found = await stat(program).catch(() => null); // where it is missing, the tool says so
-    const file = found === null ? "missing" : `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}`;
+    const found = statSync(program, { throwIfNoEntry: false }); // where it is missing, the tool says so
+    const file = found === undefined ? "missing" : `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}`;
     const known = this.#known.get(arch);
     if (known?.file === file) return known.version;
     const version = ask(program);

@@ -79,7 +79,7 @@ test("to finish a recorded session ends its machine, and names the logs, each ti
   expect(bed.host.of(session)).toBeUndefined();
   expect(await ask({ do: "finish", session })).toEqual(first);
   const said = bed.said.filter((report) => report.session === session).map(({ kind }) => kind);
-  expect(said).toEqual(["starting", "ready"]);
+  expect(said).toEqual(["ready"]);
 });
 
 test("what cannot be done is answered with a code of the table and a request id", async () => {

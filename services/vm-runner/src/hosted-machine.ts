@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Pass } from "./crash-points.ts";
 import { type Failure, failureOfEnd, failureOfStart } from "./failure.ts";
 import type { Leases } from "./lease.ts";
+import { STARTING_REPORT_MS } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Recordings } from "./recordings.ts";
 import type { ReportSink } from "./reports.ts";
@@ -182,11 +183,13 @@ export class HostedMachine {
 
   async #bringUp(): Promise<StartedMachine> {
     const { start, metrics, log, pass } = this.#with;
-    if (this.origin.kind !== "hibernated") this.#say({ kind: "starting" });
+    // Most are ready before anybody could want to know that they start.
+    const slow = setTimeout(() => this.#say({ kind: "starting" }), STARTING_REPORT_MS);
+    if (this.origin.kind === "hibernated") clearTimeout(slow);
     const began = performance.now();
     const patienceMs = Math.max(1, Math.min(MACHINE_START_TIMEOUT_MS, this.job.notAfterMs - Date.now()));
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(patienceMs)]);
-    const started = await start(this.job, this.origin, signal);
+    const started = await start(this.job, this.origin, signal).finally(() => clearTimeout(slow));
     this.#started = started;
     try {
       await Promise.all([this.#stillOurs(), this.#after?.hidden]);

@@ -34,12 +34,18 @@ export const POOL_KINDS_MAX = 32;
 /** How often the pool is looked at when nothing happens, while starts are under way, and after a failure. */
 export const POOL_LOOK_MS = 5_000;
 export const POOL_BUSY_LOOK_MS = 100;
+/** Beyond so many of a kind a pool is refilled only while this much of the host is idle: who just started comes first. */
+export const POOL_LOW_COUNT = 2;
+export const POOL_IDLE_PERCENT = 30;
 export const POOL_RETRY_MS = 5_000;
 /**
  * CPU of a machine until it is taken, in percent of one core. Its making is one burst and then it does nothing; with
- * less, one that is taken at once would still be held back for that burst (measured: 100 ms).
+ * less, one that is taken at once may still be held back for that burst.
  */
 export const POOL_CPU_PERCENT = 50;
+
+/** A start that takes longer than this is told to the api before it is ready. */
+export const STARTING_REPORT_MS = 250;
 
 /** One command to Redis. */
 export const REDIS_COMMAND_TIMEOUT_MS = 2_000;

@@ -25,11 +25,11 @@ async function setup(slots = 2, before?: HostBedOptions["before"]) {
   return bed;
 }
 
-test("a start reports starting and ready, and machine.json is there", async () => {
+test("a start that is quick reports only ready, and machine.json is there", async () => {
   const { take, kinds, directory, fakes, slots } = await setup();
   const one = job();
   expect(await take(one)).toBe("done");
-  expect(kinds()).toEqual(["starting 1", "ready 1"]);
+  expect(kinds()).toEqual(["ready 1"]);
   expect(await readdir(directory.shownPath(fakes[0]?.name ?? ""))).toEqual(["machine.json"]);
   expect(slots.free).toBe(1);
 });
@@ -50,7 +50,7 @@ test("a newer epoch replaces the machine without a word about the old one; an ol
   await take(first);
   await take({ ...first, epoch: 2 });
   await expect.poll(() => host.count).toBe(1);
-  expect(kinds()).toEqual(["starting 1", "ready 1", "starting 2", "ready 2"]);
+  expect(kinds()).toEqual(["ready 1", "ready 2"]);
   expect(fakes.map(({ stopped }) => stopped)).toEqual([true, false]);
   await take(first);
   expect(fakes).toHaveLength(2);
@@ -76,7 +76,7 @@ test("a machine whose lease went to a newer epoch ends silently and leaves that 
   await other.claim(one.session, 2);
   await host.renewLeases();
   expect(fakes[0]?.stopped).toBe(true);
-  expect(kinds()).toEqual(["starting 1", "ready 1"]);
+  expect(kinds()).toEqual(["ready 1"]);
   expect(await redis.get(leaseKey(prefix, one.session))).toContain('"another"');
 });
 
@@ -100,7 +100,7 @@ test.each([
   await take(one);
   fakes[0]?.crash(end);
   await expect.poll(() => host.count).toBe(0);
-  expect(said.slice(2)).toMatchObject([{ kind: "failed", reason, detail: end.detail }]);
+  expect(said.slice(1)).toMatchObject([{ kind: "failed", reason, detail: end.detail }]);
   expect([slots.free, await folders(), await redis.get(leaseKey(prefix, one.session))]).toEqual([2, [], null]);
 });
 
@@ -112,7 +112,7 @@ test("a stop ends the machine and says so; once more it says so again", async ()
   await Promise.all([host.stop(stop), host.stop(stop)]);
   expect(fakes[0]?.stopped).toBe(true);
   await host.stop(stop);
-  expect(new Set(kinds().slice(2))).toEqual(new Set(["ended 1"]));
+  expect(new Set(kinds().slice(1))).toEqual(new Set(["ended 1"]));
   expect(slots.free).toBe(2);
 });
 
@@ -159,7 +159,7 @@ test("a start that fails is reported once and gives everything back", async () =
   const { host, take, said, slots } = await setup(1, () => Promise.reject(new RingsideError("image_missing")));
   expect(await take(job())).toBe("done");
   await expect.poll(() => host.count).toBe(0);
-  expect(said).toMatchObject([{ kind: "starting" }, { kind: "failed", reason: "image_unavailable" }]);
+  expect(said).toMatchObject([{ kind: "failed", reason: "image_unavailable" }]);
   expect(slots.free).toBe(1);
 });
 
@@ -170,7 +170,7 @@ test("a failed start's job that comes again starts nothing", async () => {
   fakes[0]?.crash({ kind: "crashed", detail: "signal 11" });
   await expect.poll(() => host.count).toBe(0);
   expect(await take(one)).toBe("done");
-  expect(kinds()).toEqual(["starting 1", "ready 1", "failed 1"]);
+  expect(kinds()).toEqual(["ready 1", "failed 1"]);
 });
 
 test("a machine that came up after its lease went to another runner is never shown", async () => {
@@ -185,7 +185,7 @@ test("a machine that came up after its lease went to another runner is never sho
   expect(await take(job())).toBe("done");
   await expect.poll(() => host.count).toBe(0);
   expect(fakes[0]?.stopped).toBe(true);
-  expect(kinds()).toEqual(["starting 1"]);
+  expect(kinds()).toEqual([]);
 });
 
 test("with all slots taken, a reset of the cell's own queue starts in its machine's slot, and no other job does", async () => {

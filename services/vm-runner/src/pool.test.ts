@@ -41,7 +41,7 @@ function kindOf(key: string) {
 }
 
 test("the pool is filled one at a time, and what is taken is replaced", async () => {
-  await using pool = new Pool<Fake>({ size: { min: 2, max: 4 }, busy: () => false, log });
+  await using pool = new Pool<Fake>({ size: { min: 2, max: 4 }, busy: () => false, idleShare: () => 1, log });
   const { kind, made, most } = kindOf("a");
   expect(pool.take(kind)).toBeNull();
   await expect.poll(() => pool.ready).toBe(2);
@@ -54,7 +54,7 @@ test("the pool is filled one at a time, and what is taken is replaced", async ()
 
 test("nothing is made while something more urgent is under way", async () => {
   let busy = true;
-  await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => busy, log });
+  await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => busy, idleShare: () => 1, log });
   const { kind, made } = kindOf("a");
   pool.want(kind);
   await expect.poll(() => pool.target).toBe(1);
@@ -64,7 +64,7 @@ test("nothing is made while something more urgent is under way", async () => {
 });
 
 test("a prewarmed machine that dies is removed and replaced", async () => {
-  await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => false, log });
+  await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => false, idleShare: () => 1, log });
   const { kind, made } = kindOf("a");
   pool.want(kind);
   await expect.poll(() => pool.ready).toBe(1);
@@ -76,7 +76,13 @@ test("a prewarmed machine that dies is removed and replaced", async () => {
 
 test("all machines share the most that there may be, and what is wanted no more makes room", async () => {
   let nowMs = 0;
-  await using pool = new Pool<Fake>({ size: { min: 2, max: 3 }, busy: () => false, log, nowMs: () => nowMs });
+  await using pool = new Pool<Fake>({
+    size: { min: 2, max: 3 },
+    busy: () => false,
+    idleShare: () => 1,
+    log,
+    nowMs: () => nowMs,
+  });
   const [a, b] = [kindOf("a"), kindOf("b")];
   pool.want(a.kind);
   await expect.poll(() => pool.ready).toBe(2);
@@ -90,7 +96,7 @@ test("all machines share the most that there may be, and what is wanted no more 
 test("a kind that is forgotten is ended, and so is all at the end", async () => {
   const [a, b] = [kindOf("a"), kindOf("b")];
   {
-    await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => false, log });
+    await using pool = new Pool<Fake>({ size: { min: 1, max: 4 }, busy: () => false, idleShare: () => 1, log });
     pool.want(a.kind);
     pool.want(b.kind);
     await expect.poll(() => pool.ready).toBe(2);

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import {
   POOL_BUSY_LOOK_MS,
+  POOL_IDLE_PERCENT,
   POOL_KINDS_MAX,
   POOL_LOOK_MS,
+  POOL_LOW_COUNT,
   POOL_MEMORY_MS,
   POOL_RETRY_MS,
   POOL_STARTS_KEPT_MAX,
@@ -28,6 +30,8 @@ export interface PoolOptions {
   readonly size: PoolSize;
   /** True while something more urgent than the pool is under way. */
   readonly busy: () => boolean;
+  /** Which share of the host, 0 to 1, was idle since this was last asked. */
+  readonly idleShare: () => number;
   readonly log: Logger;
   /** Monotonic. */
   readonly nowMs?: () => number;
@@ -135,9 +139,14 @@ export class Pool<M extends Pooled> implements AsyncDisposable {
     }
     const short = [...this.#shelves].find(([key, { machines }]) => machines.length < (targets.get(key) ?? 0));
     if (short === undefined) return "idle";
-    if (this.#options.busy()) return "busy";
+    if (this.#options.busy() || this.#mayWait(short[1])) return "busy";
     await this.#makeOne(...short);
     return "again";
+  }
+
+  /** There are some, and the host has better to do. */
+  #mayWait({ machines }: Shelf<M>): boolean {
+    return machines.length >= POOL_LOW_COUNT && this.#options.idleShare() * 100 < POOL_IDLE_PERCENT;
   }
 
   async #makeOne(key: string, shelf: Shelf<M>): Promise<void> {

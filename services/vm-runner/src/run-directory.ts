@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { renameSync, writeFileSync } from "node:fs";
+import { chmod, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import {
@@ -75,11 +76,11 @@ export class RunDirectory {
     return join(this.pool, name);
   }
 
-  /** Shows a machine to the proxy, with its `machine.json`. */
+  /** Shows a machine to the proxy, with its `machine.json`. At once: a student waits, and the thread pool would take longer. */
   async show(name: string, file: MachineFile): Promise<void> {
     const path = join(this.poolPath(name), MACHINE_FILE);
-    await writeFile(path, `${JSON.stringify(machineFileSchema.parse(file))}\n`, { flag: "wx", mode: 0o600 });
-    await rename(this.poolPath(name), this.shownPath(name));
+    writeFileSync(path, `${JSON.stringify(machineFileSchema.parse(file))}\n`, { flag: "wx", mode: 0o600 });
+    renameSync(this.poolPath(name), this.shownPath(name));
   }
 
   /** Takes a shown machine out of sight. */

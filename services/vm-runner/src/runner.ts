@@ -15,6 +15,7 @@ import { every } from "./every.ts";
 import { groupName } from "./group-name.ts";
 import { Hibernation } from "./hibernation.ts";
 import { startHttp } from "./http-server.ts";
+import { idleShare } from "./idle-share.ts";
 import { Images } from "./images.ts";
 import { Leases } from "./lease.ts";
 import {
@@ -135,7 +136,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const [metrics, slots] = [new Metrics(), new Slots(options.slots)];
   const leases = new Leases(quick, { prefix, cell, runner: name });
   const pool: Pool<WarmMachine> = stack.use(
-    new Pool({ size: options.pool, busy: () => host.countIn("starting") > 0, log }),
+    new Pool({ size: options.pool, busy: () => host.countIn("starting") > 0, idleShare: idleShare(), log }),
   );
   const { start } = new MachineFactory({ places, pool, images, templates, pass, log });
   const host: MachineHost = new MachineHost({

@@ -1,24 +1,20 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Image } from "@ringside/image";
-import { createApi } from "../api/calls.ts";
 import { startTemporaryBox } from "../box/temporary-box.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
-import { BENCH_STEP_MS } from "../limits.ts";
 import { ensureEverything } from "../setup/ensure.ts";
 import { BURST_SESSIONS, measureBurst } from "./burst.ts";
 import { measureBusyGuests } from "./busy-guests.ts";
 import { measureFirstStop } from "./first-stop.ts";
 import { LIVE_SESSIONS, measureHibernation, SESSIONS } from "./hibernation.ts";
 import { IDLE_CLONES, measureIdleClones } from "./idle-clones.ts";
-import { LAB, type Place, preparePlace } from "./place.ts";
-import { measurePoolStart } from "./pool-start.ts";
+import { LAB, type Place, poolFull, preparePlace } from "./place.ts";
+import { measurePoolStart, POOL } from "./pool-start.ts";
 import { measureRecording, RECORDED_LAB, recordedLabs } from "./recording.ts";
 import type { BenchResult, Suite } from "./suite.ts";
 
 const SESSION_MS_MAX = 120;
 const COLD_TO_SESSION_MIN = 10;
-const POLL_MS = 100;
 
 interface Part {
   readonly name: string;
@@ -32,7 +28,13 @@ interface Part {
 
 /** Each part has a box of its own, so that none inherits another's load. */
 const PARTS: readonly Part[] = [
-  { name: "starts from the pool", students: 1, slots: 4, pool: 4, measure: measurePoolStart },
+  {
+    name: "starts from the pool",
+    students: 1,
+    slots: 4,
+    pool: POOL,
+    measure: (place, { signal }) => measurePoolStart(place, signal),
+  },
   {
     name: "first stop",
     students: 1,
@@ -74,11 +76,12 @@ const PARTS: readonly Part[] = [
 export const engineSuite: Suite = {
   name: "engine",
   summary: "starts from the pool, a class at once, weight, hibernation, fairness, recording",
-  run: async (context, say) => {
+  parts: PARTS.map(({ name }) => name),
+  run: async (context, say, only) => {
     const [image] = await ensureEverything(context);
     if (!image) throw new CliError("failed", "There is no image to boot");
     const results: BenchResult[] = [];
-    for (const part of PARTS) {
+    for (const part of PARTS.filter(({ name }) => only === undefined || name === only)) {
       say(`${part.name} …`);
       results.push(...(await runPart(context, image, part)));
     }
@@ -99,15 +102,4 @@ async function runPart(context: Context, image: Image, part: Part): Promise<Benc
   const place = await preparePlace(temporary, image, part.students, context.signal, offered);
   await poolFull(place, part.pool, context.signal);
   return await part.measure(place, context);
-}
-
-/** Waits until so many machines are prewarmed. */
-async function poolFull({ temporary }: Place, count: number, signal: AbortSignal): Promise<void> {
-  const { url, adminToken } = temporary.box;
-  const admin = createApi({ url, token: adminToken, signal });
-  for (const deadline = Date.now() + BENCH_STEP_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    const cells = await admin.cells();
-    if (cells.some(({ runner }) => (runner?.load.pool.ready ?? 0) >= count)) return;
-  }
-  throw new CliError("failed", `The pool did not fill up to ${count} in ${BENCH_STEP_MS / 1_000} s`);
 }

@@ -22,20 +22,20 @@ export async function measureHibernation(place: Place, signal: AbortSignal): Pro
   const students = place.students.slice(0, SESSIONS);
   const hibernateMs: number[] = [];
   const bytes: number[] = [];
-  const sleepers = await inLanes(students, async ({ api }, n) => {
+  const sleepers = await inLanes(AT_ONCE, students, async ({ api }, n) => {
     const sleeper = await startWithWord(api, `w${n}x${Math.trunc(Math.random() * 1e9)}`, signal);
     if (n >= LIVE_SESSIONS) bytes.push(await hibernate(sleeper, hibernateMs));
     return sleeper;
   });
   const wakeMs: number[] = [];
   let right = 0;
-  await inLanes(sleepers, async (sleeper, n) => {
+  await inLanes(1, sleepers, async (sleeper, n) => {
     if (n >= LIVE_SESSIONS) wakeMs.push(await wake(sleeper));
     if (await holdsItsWord(sleeper, signal)) right++;
     await sleeper.api.stopSession(sleeper.session);
   });
   const how =
-    `${sleepers.length} sessions, ${LIVE_SESSIONS} live and ${bytes.length} hibernated at once, ${AT_ONCE} worked on at a time; ` +
+    `${sleepers.length} sessions, ${LIVE_SESSIONS} live and ${bytes.length} hibernated at once, put to sleep ${AT_ONCE} at a time and woken one by one; ` +
     `each guest's shell holds a word of its own, typed before and asked for afterwards; ` +
     `hibernating: ${spread(hibernateMs)} ms; state: ${spread(bytes.map((b) => b / 1000))} kB; ` +
     `wake: debugger's connection asked for to the stub's first answer, ${spread(wakeMs)} ms, p90 ${quantile(wakeMs, 0.9).toFixed(0)} ms`;
@@ -93,16 +93,15 @@ async function wake({ api, session }: Sleeper): Promise<number> {
 
 async function holdsItsWord({ api, session, word }: Sleeper, signal: AbortSignal): Promise<boolean> {
   await using console = await ConsoleClient.open(api, session, signal);
-  await console.settle();
   console.send('echo "<$word>"\n');
-  return console.expect(`<${word}>`, CONSOLE_MS).then(
+  return await console.expect(`<${word}>`, CONSOLE_MS).then(
     () => true,
     () => false,
   );
 }
 
-/** Does `work` for each of `all`, AT_ONCE at a time, and gives the results in order. */
-async function inLanes<T, R>(all: readonly T[], work: (one: T, n: number) => Promise<R>): Promise<R[]> {
+/** Does `work` for each of `all`, so many at a time, and gives the results in order. */
+async function inLanes<T, R>(lanes: number, all: readonly T[], work: (one: T, n: number) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const lane = async () => {
@@ -111,6 +110,6 @@ async function inLanes<T, R>(all: readonly T[], work: (one: T, n: number) => Pro
       results[n] = await work(all[n] as T, n);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane));
   return results;
 }

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Image, imagePath } from "@ringside/image";
 import { MACHINE_FILE, MACHINES_FOLDER, machineFileSchema, type Session } from "@ringside/shared";
 import { type Api, createApi, waitForSession } from "../api/calls.ts";
 import type { TemporaryBox } from "../box/temporary-box.ts";
 import { CliError } from "../exit-codes.ts";
+import { BENCH_STEP_MS } from "../limits.ts";
 
 /** What the suites measure on: a box with a course, and an image's addresses. */
 const COURSE = "bench";
+const POLL_MS = 100;
 export const LAB = "net-listen";
 
 export interface Place {
@@ -76,4 +79,15 @@ export async function anonymousMib(pid: number): Promise<number> {
   const kib = /^Anonymous:\s+(\d+) kB$/m.exec(rollup)?.[1];
   if (kib === undefined) throw new CliError("failed", `The memory of process ${pid} cannot be read`);
   return Number(kib) / 1024;
+}
+
+/** Waits until so many machines are prewarmed. */
+export async function poolFull({ temporary }: Place, count: number, signal: AbortSignal): Promise<void> {
+  const { url, adminToken } = temporary.box;
+  const admin = createApi({ url, token: adminToken, signal });
+  for (const deadline = Date.now() + BENCH_STEP_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    const cells = await admin.cells();
+    if (cells.some(({ runner }) => (runner?.load.pool.ready ?? 0) >= count)) return;
+  }
+  throw new CliError("failed", `The pool did not fill up to ${count} in ${BENCH_STEP_MS / 1_000} s`);
 }

@@ -16,7 +16,9 @@ export interface BenchResult {
 export interface Suite {
   readonly name: string;
   readonly summary: string;
-  readonly run: (context: Context, say: (line: string) => void) => Promise<BenchResult[]>;
+  /** Names of its parts, where it can be run in parts. */
+  readonly parts?: readonly string[];
+  readonly run: (context: Context, say: (line: string) => void, part?: string) => Promise<BenchResult[]>;
 }
 
 export type Target = { readonly atLeast: number } | { readonly atMost: number };

@@ -13,16 +13,21 @@ export function addBench(program: Command, context: Context): void {
     .summary("measure what is promised")
     .description("Measures on this machine what Ringside promises, each figure with its target and how it was taken.")
     .addHelpText("after", `\nSuites:\n${SUITES.map((suite) => `  ${suite.name}  ${suite.summary}`).join("\n")}`)
-    .action((name: string | undefined) => bench(context, name));
+    .option("--part <name>", `only this part of a suite: ${SUITES.flatMap((suite) => suite.parts ?? []).join(", ")}`)
+    .action((name: string | undefined, { part }: { part?: string }) => bench(context, name, part));
 }
 
-async function bench(context: Context, name: string | undefined): Promise<void> {
-  const suites = SUITES.filter((suite) => name === undefined || suite.name === name);
+async function bench(context: Context, name: string | undefined, part: string | undefined): Promise<void> {
+  const named = SUITES.filter((suite) => name === undefined || suite.name === name);
+  const suites = part === undefined ? named : named.filter((suite) => suite.parts?.includes(part));
   if (suites.length === 0)
-    throw new CliError("usage", `There is no suite ${name}: \`ringside bench --help\` lists them`);
+    throw new CliError(
+      "usage",
+      `There is no suite ${[name, part].filter(Boolean).join(" with a part ")}: \`ringside bench --help\` lists them`,
+    );
   const results: BenchResult[] = [];
   for (const suite of suites)
-    results.push(...(await suite.run(context, (line) => note(context, `${suite.name}: ${line}`))));
+    results.push(...(await suite.run(context, (line) => note(context, `${suite.name}: ${line}`), part)));
   printResult(context, results, () => benchText(results));
   const missed = results.filter((one) => one.met === false);
   if (missed.length > 0) throw new CliError("failed", `${missed.length} targets were missed`);

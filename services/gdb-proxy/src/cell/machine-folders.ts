@@ -19,8 +19,6 @@ export interface FoundMachine {
   readonly file: MachineFile;
   readonly stubPath: string;
   readonly console: ConsolePlace;
-  /** Differs where the same folder was made anew. */
-  readonly instance: string;
 }
 
 /** Session → its machine with the highest epoch. */
@@ -105,7 +103,9 @@ export class MachineFolders implements AsyncDisposable {
     const names = new Set(await readdir(this.#root));
     for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
     this.#unfinished = false;
-    for (const name of [...names].slice(0, MACHINES_MAX)) await this.#lookAt(name);
+    // A machine's name is never used again, and what it was announced with never changes.
+    const strangers = [...names].filter((name) => !this.#known.has(name));
+    for (const name of strangers.slice(0, MACHINES_MAX)) await this.#lookAt(name);
     const best = new Map<string, FoundMachine>();
     for (const machine of this.#known.values()) {
       const other = best.get(machine.file.session);
@@ -118,9 +118,7 @@ export class MachineFolders implements AsyncDisposable {
     const folder = join(this.#root, name);
     try {
       await using file = await open(join(folder, MACHINE_FILE), "r");
-      const { ino, mtimeMs, size } = await file.stat();
-      const instance = `${name}:${ino}:${mtimeMs}`;
-      if (this.#known.get(name)?.instance === instance) return;
+      const { size } = await file.stat();
       if (size > MACHINE_FILE_BYTES_MAX) throw new Error("machine.json is too large");
       const machine = machineFileSchema.parse(JSON.parse(await file.readFile("utf8")));
       if (machine.machine !== name) throw new Error("machine.json is another machine's");
@@ -132,7 +130,7 @@ export class MachineFolders implements AsyncDisposable {
         : { kind: "socket", path: consolePath };
       if (Buffer.byteLength(consolePath) > SOCKET_PATH_BYTES_MAX)
         throw new Error("the run directory's path is too long");
-      this.#known.set(name, { file: machine, stubPath, console: place, instance });
+      this.#known.set(name, { file: machine, stubPath, console: place });
     } catch (error) {
       this.#known.delete(name);
       if ((error as NodeJS.ErrnoException).code === "ENOENT") this.#unfinished = true;

@@ -26,7 +26,7 @@ export class ServedSession {
   readonly #log: Logger;
   #machine: ServedMachine | null = null;
   /** The machine that was served last, so that one that has ended is not taken for a new one. */
-  #lastInstance = "";
+  #lastMachine = "";
 
   constructor(options: ServedSessionOptions) {
     this.#options = options;
@@ -55,14 +55,14 @@ export class ServedSession {
 
   /** True where this machine is not the one that is or was served. */
   isNew(machine: FoundMachine): boolean {
-    return machine.instance !== this.#lastInstance && this.seal === null;
+    return machine.file.machine !== this.#lastMachine && this.seal === null;
   }
 
   /** A machine of the session has been found: the first, the one that slept, or one of a later epoch. */
   machineFound(found: FoundMachine): void {
     const sleeper = this.#machine;
     if (sleeper !== null && sleeper.state !== "awake" && sleeper.file.epoch === found.file.epoch) {
-      this.#lastInstance = found.instance;
+      this.#lastMachine = found.file.machine;
       this.#foundEvent(this.#recorder, found);
       sleeper.rejoin(found);
       return;
@@ -146,7 +146,7 @@ export class ServedSession {
 
   /** The machine that was let go of is served again, if it is still there. */
   takeBack(): void {
-    this.#lastInstance = "";
+    this.#lastMachine = "";
   }
 
   /** Ends the session's connections and its trace. @param kept the recordings that it names, before its seal */
@@ -185,7 +185,7 @@ export class ServedSession {
   }
 
   #serve(found: FoundMachine, startIs: "new" | "recorded"): void {
-    this.#lastInstance = found.instance;
+    this.#lastMachine = found.file.machine;
     const { epoch, from } = found.file;
     this.#machine = new ServedMachine({
       found,
