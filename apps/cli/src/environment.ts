@@ -19,6 +19,10 @@ export const environmentSchema = z.object({
   RINGSIDE_DEBUG: z.string().optional(),
   DATABASE_URL: z.string().min(1).optional(),
   REDIS_URL: z.string().min(1).optional(),
+  RINGSIDE_SESSIONS_PER_USER: z.string().optional(),
+  RINGSIDE_SESSIONS_LIVE: z.string().optional(),
+  RINGSIDE_SESSIONS_HIBERNATED: z.string().optional(),
+  RINGSIDE_QUEUE_LENGTH: z.string().optional(),
 });
 export type Environment = z.infer<typeof environmentSchema>;
 
@@ -35,6 +39,21 @@ export function defaultDataFolder(environment: Environment, isRoot: boolean): st
   if (environment.RINGSIDE_DATA) return environment.RINGSIDE_DATA;
   if (environment.XDG_STATE_HOME) return join(environment.XDG_STATE_HOME, "ringside");
   return isRoot ? "/var/lib/ringside" : join(environment.HOME, ".local/state/ringside");
+}
+
+/** The bounds that an operator sets for the api, which checks them. */
+export function apiBounds(environment: Environment): Record<string, string> {
+  const { RINGSIDE_SESSIONS_PER_USER, RINGSIDE_SESSIONS_LIVE, RINGSIDE_SESSIONS_HIBERNATED, RINGSIDE_QUEUE_LENGTH } =
+    environment;
+  const bounds = {
+    RINGSIDE_SESSIONS_PER_USER,
+    RINGSIDE_SESSIONS_LIVE,
+    RINGSIDE_SESSIONS_HIBERNATED,
+    RINGSIDE_QUEUE_LENGTH,
+  };
+  return Object.fromEntries(
+    Object.entries(bounds).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 /** The part of the environment that programs started by the CLI are given. */

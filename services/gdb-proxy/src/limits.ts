@@ -82,6 +82,8 @@ export const CONSOLE_ECHO_MS = 20;
 export const CONSOLE_CLIENTS_MAX = 16;
 export const CONSOLE_RECONNECT_MS = 200;
 export const CONSOLE_RECONNECTS_MAX = 5;
+/** A recorded machine that has been ended closes its console at once. */
+export const CONSOLE_LAST_WORDS_MS = 2_000;
 
 // The cell
 export const MACHINES_MAX = 1_024;

@@ -11,7 +11,7 @@ import { attachArguments, startScriptedGdb } from "../processes/gdb.ts";
 import { GdbGate } from "../replay/gdb-gate.ts";
 import { fetchRecordedSession } from "../replay/materials.ts";
 import { chooseScript, openReplay } from "../replay/open-replay.ts";
-import { verifyReplay } from "../replay/verify-replay.ts";
+import { describeVerdict, verifyReplay } from "../replay/verify-replay.ts";
 import { settledWithin } from "../settled.ts";
 import { stopInListen } from "./listen-stop.ts";
 import { LAB, machinePids, type Place, readySession } from "./place.ts";
@@ -82,6 +82,7 @@ async function doTheLab(place: Place, api: Api, lab: string, { signal }: Context
     for (let n = 0; n <= HELLOS; n++) {
       console.send("hello\n");
       await console.expect("recv", BENCH_STEP_MS);
+      await console.expect(place.image.manifest.prompt, BENCH_STEP_MS);
     }
   }
   const seconds = (await cpuSeconds(pid)) - before;
@@ -115,8 +116,8 @@ async function measureReplay(place: Place, api: Api, submission: string, context
   await using gate = await GdbGate.open(replayed, "127.0.0.1", 0);
   const times = await reverseSteps(place, context, `127.0.0.1:${gate.port}`);
   const how =
-    `a submission of the rounds above, run again: ${verdict.stops} stops and ${verdict.consoleBytes} console bytes equal ` +
-    `in ${verifySeconds.toFixed(1)} s; real gdb, ${REVERSE_STEPS} reverse-stepi from its last stop: ${spread(times, 3)} s`;
+    `a submission of the rounds above, run again in ${verifySeconds.toFixed(1)} s: ${describeVerdict(verdict)}; ` +
+    `real gdb, ${REVERSE_STEPS} reverse-stepi from its last stop: ${spread(times, 3)} s`;
   return [
     result("engine", {
       name: "replay: differences from the recording",

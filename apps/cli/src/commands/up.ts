@@ -6,7 +6,7 @@ import { type DataFolder, dataFolderAt } from "../box/data-folder.ts";
 import { freePort } from "../box/free-port.ts";
 import { type People, setUpPeople } from "../box/people.ts";
 import { type Context, note, print } from "../context.ts";
-import { childEnvironment, defaultDataFolder } from "../environment.ts";
+import { apiBounds, childEnvironment, defaultDataFolder } from "../environment.ts";
 import { CliError } from "../exit-codes.ts";
 import { table } from "../output/table.ts";
 import { ensureEverything } from "../setup/ensure.ts";
@@ -93,7 +93,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     cell: "local",
     databaseUrl: context.environment.DATABASE_URL,
     redisUrl: context.environment.REDIS_URL,
-    baseEnv: childEnvironment(context.environment),
+    baseEnv: { ...childEnvironment(context.environment), ...apiBounds(context.environment) },
     isRoot: context.isRoot,
     signal: context.signal,
     onEvent: ({ part, what, detail }) => {

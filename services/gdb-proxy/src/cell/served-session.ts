@@ -1,6 +1,7 @@
 import { type ConnectionRole, RingsideError, type Seal, type SessionRecording } from "@ringside/shared";
 import type { Logger } from "pino";
 import type { Transport } from "../client/transport.ts";
+import { CONSOLE_LAST_WORDS_MS } from "../limits.ts";
 import { Recorder, type TraceLog } from "../record/recorder.ts";
 import type { FoundMachine } from "./machine-folders.ts";
 import { ServedMachine } from "./served-machine.ts";
@@ -142,6 +143,23 @@ export class ServedSession {
   letGo(): void {
     this.#machine?.finish(new RingsideError("session_ended"));
     this.#machine = null;
+  }
+
+  /**
+   * Ends the session's connections and lets go of its machine, but for the console: a recorded machine may still write.
+   * @returns what waits for its last words, once the runner has ended it
+   */
+  letGoListening(): () => Promise<void> {
+    const machine = this.#machine;
+    this.#machine = null;
+    if (machine === null) return async () => undefined;
+    const error = new RingsideError("session_ended");
+    machine.hub.finish(error);
+    machine.console.endClients(error);
+    return async () => {
+      await machine.console.silent(CONSOLE_LAST_WORDS_MS);
+      machine.console.finish(error);
+    };
   }
 
   /** The machine that was let go of is served again, if it is still there. */

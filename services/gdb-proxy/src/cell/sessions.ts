@@ -106,8 +106,7 @@ export class Sessions {
       const before = served === undefined ? await readSeal(directory) : served.seal;
       const { recorded, kept } = await recordedStory(directory);
       if (before !== null) return { ...before, recordings: [...kept] };
-      served?.letGo();
-      const all = recorded ? await finish().finally(() => served?.takeBack()) : [];
+      const all = recorded ? await finishListening(served, finish) : [];
       const news = all.filter(({ epoch }) => kept.every((other) => other.epoch !== epoch));
       const recordings = [...kept, ...news];
       if (served !== undefined) return { ...served.sealNow(news), recordings };
@@ -213,6 +212,20 @@ export class Sessions {
     await settled;
     if (this.#work.get(session) === settled) this.#work.delete(session);
     return work;
+  }
+}
+
+/** Ends recorded machines, and hears them out: their logs hold what they write to the last. */
+async function finishListening(
+  served: ServedSession | undefined,
+  finish: () => Promise<readonly SessionRecording[]>,
+): Promise<readonly SessionRecording[]> {
+  const lastWords = served?.letGoListening();
+  try {
+    return await finish();
+  } finally {
+    await lastWords?.();
+    served?.takeBack();
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionRole, RingsideError } from "@ringside/shared";
 import type { Logger } from "pino";
 import type { Transport } from "../client/transport.ts";
@@ -98,6 +99,14 @@ export class MachineConsole {
   endClients(error: RingsideError): void {
     this.#gatherer.flush();
     for (const client of this.#clients) client.end(error);
+  }
+
+  /** Waits until the machine has closed its end: what it wrote before is here then. No longer than `ms`. */
+  async silent(ms: number): Promise<void> {
+    const { output } = this.#line;
+    if (output.closed) return;
+    const closed = new Promise((resolve) => output.once("close", resolve));
+    await Promise.race([closed, sleep(ms, undefined, { ref: false })]);
   }
 
   /** Ends everything; all that is to be recorded is recorded when this returns. */
