@@ -30,9 +30,9 @@ import {
   startJobId,
   stopJobId,
 } from "@ringside/shared";
-import { Queue, Worker } from "bullmq";
 import { groupName } from "../../services/vm-runner/src/group-name.ts";
 import { newJob } from "../../services/vm-runner/src/testing/host-bed.ts";
+import { Queue, Worker } from "../../services/vm-runner/src/testing/queues.ts";
 
 const MAIN = fileURLToPath(new URL("../../services/vm-runner/src/main.ts", import.meta.url));
 const WAIT_MS = 25_000;
