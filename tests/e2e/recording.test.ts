@@ -5,7 +5,7 @@ import { imagePath } from "@ringside/image";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LAB } from "../../apps/cli/src/bench/place.ts";
-import { RECORDED_LAB, recordedLabs } from "../../apps/cli/src/bench/recording.ts";
+import { RECORDED_LAB, recordedLabs, type TemporaryLabs } from "../../apps/cli/src/bench/recording.ts";
 import { ConsoleClient } from "../../apps/cli/src/near/console-client.ts";
 import { attachArguments, startScriptedGdb } from "../../apps/cli/src/processes/gdb.ts";
 import { ringside, ringsideJson, startRingside } from "../support/command.ts";
@@ -23,21 +23,22 @@ import {
 
 // A lab that records: what was handed in runs again, bit for bit, and backwards.
 let box: TestBox;
-let labs: string;
+let labs: TemporaryLabs;
 let home: string;
 const CONSOLE_MS = 20_000;
 
 beforeAll(async () => {
   home = await mkdtemp(path.join(tmpdir(), "rs-home-"));
   labs = await recordedLabs(testContext(new AbortController().signal));
-  box = await startTestBox(2, { labs: { folder: labs, offers: [LAB, RECORDED_LAB] } });
+  box = await startTestBox(2, { labs: { folder: labs.folder, offers: [LAB, RECORDED_LAB] } });
 });
 
 afterAll(async () => {
   const { root } = box.temporary.folder;
   await box[Symbol.asyncDispose]();
   expect(await processesNaming(root)).toEqual([]);
-  for (const folder of [labs, home]) await rm(folder, { recursive: true, force: true });
+  await labs[Symbol.asyncDispose]();
+  await rm(home, { recursive: true, force: true });
 });
 
 const student = () => ({ XDG_CONFIG_HOME: path.join(home, "config") });

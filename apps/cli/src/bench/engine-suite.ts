@@ -10,7 +10,7 @@ import { LIVE_SESSIONS, measureHibernation, SESSIONS } from "./hibernation.ts";
 import { IDLE_CLONES, measureIdleClones } from "./idle-clones.ts";
 import { LAB, type Place, poolFull, preparePlace } from "./place.ts";
 import { measurePoolStart, POOL } from "./pool-start.ts";
-import { measureRecording, RECORDED_LAB, recordedLabs } from "./recording.ts";
+import { measureRecording, RECORDED_LAB, recordedLabs, type TemporaryLabs } from "./recording.ts";
 import type { BenchResult, Suite } from "./suite.ts";
 
 const SESSION_MS_MAX = 120;
@@ -22,7 +22,7 @@ interface Part {
   readonly slots: number;
   /** Prewarmed machines, all there before the part begins. */
   readonly pool: number;
-  readonly labs?: (context: Context) => Promise<string>;
+  readonly labs?: (context: Context) => Promise<TemporaryLabs>;
   readonly measure: (place: Place, context: Context) => Promise<BenchResult[]>;
 }
 
@@ -91,11 +91,12 @@ export const engineSuite: Suite = {
 
 async function runPart(context: Context, image: Image, part: Part): Promise<BenchResult[]> {
   const offered = part.labs === undefined ? [LAB] : [LAB, RECORDED_LAB];
+  await using labs = await part.labs?.(context);
   await using temporary = await startTemporaryBox(context, {
     slots: part.slots,
     pool: { min: part.pool, max: part.pool },
     warmImages: [image.manifest.name],
-    labs: await part.labs?.(context),
+    labs: labs?.folder,
     signal: context.signal,
     onEvent: () => undefined,
   });

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imagePath } from "@ringside/image";
@@ -26,9 +26,16 @@ const CPU_MAX = 1.7;
 const LOG_KB_MAX = 100;
 const REVERSE_SECONDS_MAX = 0.5;
 
-/** The course's labs, and the listen lab once more with recording on. The caller's box removes nothing: the folder is small and temporary. */
-export async function recordedLabs({ repoRoot }: Context): Promise<string> {
+/** A folder of labs that goes when it is disposed of. */
+export interface TemporaryLabs extends AsyncDisposable {
+  readonly folder: string;
+}
+
+/** The listen lab, and the same with recording on. */
+export async function recordedLabs({ repoRoot }: Context): Promise<TemporaryLabs> {
+  await using stack = new AsyncDisposableStack();
   const labs = await mkdtemp(join(tmpdir(), "rs-labs-"));
+  stack.defer(() => rm(labs, { recursive: true, force: true }));
   for (const [from, to] of [
     [LAB, LAB],
     [LAB, RECORDED_LAB],
@@ -37,7 +44,8 @@ export async function recordedLabs({ repoRoot }: Context): Promise<string> {
   }
   const file = join(labs, RECORDED_LAB, "lab.yaml");
   await writeFile(file, `${await readFile(file, "utf8")}record: true\n`);
-  return labs;
+  const all = stack.move();
+  return { folder: labs, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** What recording costs on the listen lab, and how a recording runs again: exactly, and backwards. */
