@@ -16,4 +16,5 @@ export { type Reached, ReplayMachine, type ReplayOptions } from "./replay-machin
 export { type OpenedState, openState, type SaveOptions, type StateHeader, saveState } from "./saved-state.ts";
 export { openTemplate, type Template } from "./template.ts";
 export { unpackTemplateArchive, writeTemplateArchive } from "./template-archive.ts";
+export { templateFolder } from "./template-folders.ts";
 export { type TemplateImage, TemplateStore } from "./template-store.ts";

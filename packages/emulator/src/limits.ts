@@ -85,7 +85,7 @@ export const MACHINE_NICENESS_MIN = 10;
 /** Processes of our own that are moved aside at most, round by round, before control groups of version 2 are used. */
 export const GROUP_MOVE_ROUNDS_MAX = 20;
 
-/** Replay: `template.json` in an archive. */
+/** `template.json`, on disk and in an archive: its console start alone may take six characters per byte. */
 export const TEMPLATE_FILE_BYTES_MAX = 512 * 1024;
 /** As much as a lab may give a machine. */
 export const TEMPLATE_MEMORY_MIB_MAX = 512;

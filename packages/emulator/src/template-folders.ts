@@ -11,6 +11,9 @@ import { LOCK_PREFIX } from "./template-lock.ts";
  * has it open, or a saved state that needs it, renews that, and so every process of the host knows.
  */
 
+/** Where a cache folder keeps them. */
+export const templatesIn = (cacheFolder: string): string => join(cacheFolder, "templates");
+
 /** The keys of what is there, whole or not. */
 export async function templateKeys(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
@@ -24,6 +27,12 @@ export async function findTemplate(folder: string, contents: string): Promise<Te
     if (file?.contents === contents) return file;
   }
   return null;
+}
+
+/** Where the template with these contents (sha256) is on disk, or null. */
+export async function templateFolder(cacheFolder: string, contents: string): Promise<string | null> {
+  const found = await findTemplate(templatesIn(cacheFolder), contents);
+  return found === null ? null : join(templatesIn(cacheFolder), found.key);
 }
 
 /** Marks a template as used now. */

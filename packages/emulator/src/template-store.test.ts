@@ -21,6 +21,7 @@ import type { Confinement } from "./jail.ts";
 import { JAIL_USER_ID_MIN, TEMPLATE_KEEP_MS, TEMPLATE_MAKING_STALE_MS } from "./limits.ts";
 import { QemuVersions } from "./qemu-version.ts";
 import { TEMPLATE_FILE } from "./template.ts";
+import { templateFolder } from "./template-folders.ts";
 import { type TemplateImage, TemplateStore, type TemplateStoreOptions } from "./template-store.ts";
 
 // Real QEMU boots the course image. Each test has a cache of its own, or one that was filled once for all.
@@ -130,9 +131,9 @@ test("after a QEMU upgrade a new template is made, and a saved state still finds
   const later = open(at);
   expect((await later.withContents(before.contents))?.key).toBe(before.key);
   expect((await later.withContents(after.contents))?.key).toBe(after.key);
-  expect(await later.folderOf(before.contents)).toBe(before.folder);
+  expect(await templateFolder(at.cacheFolder, before.contents)).toBe(before.folder);
   expect(await later.withContents("0".repeat(64))).toBeNull();
-  expect(await later.folderOf("0".repeat(64))).toBeNull();
+  expect(await templateFolder(at.cacheFolder, "0".repeat(64))).toBeNull();
 });
 
 test("where QEMU is missing the version says so, and is asked again", async () => {

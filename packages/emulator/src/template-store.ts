@@ -17,6 +17,7 @@ import {
   removeStale,
   removeTemplate,
   templateKeys,
+  templatesIn,
   touchTemplate,
 } from "./template-folders.ts";
 import { lockTemplate } from "./template-lock.ts";
@@ -69,7 +70,7 @@ export class TemplateStore {
 
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
-    this.#folder = join(options.cacheFolder, "templates");
+    this.#folder = templatesIn(options.cacheFolder);
     this.#versions = options.versions ?? new QemuVersions();
     this.#touching = setInterval(() => void this.#touchOpen(), TEMPLATE_TOUCH_MS).unref();
   }
@@ -89,12 +90,6 @@ export class TemplateStore {
     if (found === null) return null;
     const template = await this.#share(found.key, () => this.#openFolder(found.key));
     return template.contents === contents ? template : null;
-  }
-
-  /** Where the template with these contents is on disk, or null. */
-  async folderOf(contents: string): Promise<string | null> {
-    const found = await findTemplate(this.#folder, contents);
-    return found === null ? null : join(this.#folder, found.key);
   }
 
   /** Throws a template away, as it does not load: the next asker makes it anew. */

@@ -5,7 +5,7 @@ import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { archSchema, RingsideError, sha256Schema } from "@ringside/shared";
 import { z } from "zod";
-import { CONSOLE_WINDOW_BYTES_MAX } from "./limits.ts";
+import { CONSOLE_WINDOW_BYTES_MAX, TEMPLATE_FILE_BYTES_MAX } from "./limits.ts";
 import { openSealedMemory } from "./sealed-memory.ts";
 import { parseStateStream, type StateStream } from "./state-stream.ts";
 
@@ -60,8 +60,10 @@ export async function templateContents(folder: string): Promise<string> {
 
 /** Reads `template.json`, or null where there is no whole template. */
 export async function readTemplateFile(folder: string): Promise<TemplateFile | null> {
-  const text = await readFile(join(folder, TEMPLATE_FILE), "utf8").catch(() => null);
-  if (text === null) return null;
+  const path = join(folder, TEMPLATE_FILE);
+  const found = await stat(path).catch(() => null);
+  if (found === null || found.size > TEMPLATE_FILE_BYTES_MAX) return null;
+  const text = await readFile(path, "utf8");
   const parsed = templateFileSchema.safeParse(JSON.parse(text));
   if (!parsed.success) return null;
   const sizes = await Promise.all(

@@ -115,8 +115,6 @@ export const ERRANDS_WAITING_MAX = 16;
 export const IDLE_SLEEPS_MAX = 2;
 /** An idle machine that could not be saved is tried again after this. */
 export const IDLE_RETRY_MS = 60_000;
-export const TEMPLATE_FILE_BYTES_MAX = 64 * 1024;
-export const TEMPLATES_MAX = 1_024;
 
 // HTTP and TCP entries
 export const HEADERS_TIMEOUT_MS = 15_000;

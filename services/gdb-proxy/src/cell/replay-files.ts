@@ -1,10 +1,9 @@
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
-import { writeTemplateArchive } from "@ringside/emulator";
+import { templateFolder, writeTemplateArchive } from "@ringside/emulator";
 import { RECORDING_BYTES_MAX, RingsideError, recordingPath } from "@ringside/shared";
 import type { Logger } from "pino";
-import { TEMPLATE_FILE_BYTES_MAX, TEMPLATES_MAX } from "../limits.ts";
 
 export interface ReplayFilesOptions {
   readonly dataDirectory: string;
@@ -28,32 +27,14 @@ export class ReplayFiles {
 
   /** The archive of the template with these contents (sha256). @throws RingsideError not_found */
   async template(contents: string): Promise<Readable> {
-    const folder = await this.#folderOf(contents);
+    const folder = await templateFolder(this.#options.cacheDirectory, contents);
+    if (folder === null) throw new RingsideError("not_found", { message: "This cell has no such template any more" });
     const archive = new PassThrough();
     writeTemplateArchive(folder, archive).catch((error: unknown) => {
       this.#options.log.warn({ err: error, contents }, "a template was not handed out whole");
       archive.destroy();
     });
     return archive;
-  }
-
-  async #folderOf(contents: string): Promise<string> {
-    const root = join(this.#options.cacheDirectory, "templates");
-    const names = await readdir(root).catch(missing);
-    for (const name of names.slice(0, TEMPLATES_MAX)) {
-      if ((await contentsOf(join(root, name, "template.json"))) === contents) return join(root, name);
-    }
-    throw new RingsideError("not_found", { message: "This cell has no such template any more" });
-  }
-}
-
-/** Null for what is no template, or not yet. */
-async function contentsOf(path: string): Promise<unknown> {
-  try {
-    if ((await stat(path)).size > TEMPLATE_FILE_BYTES_MAX) return null;
-    return (JSON.parse(await readFile(path, "utf8")) as { contents?: unknown }).contents;
-  } catch {
-    return null;
   }
 }
 
