@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { imagePath } from "@ringside/image";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { LAB } from "../../apps/cli/src/bench/place.ts";
 import { RECORDED_LAB, recordedLabs, type TemporaryLabs } from "../../apps/cli/src/bench/recording.ts";
 import { ConsoleClient } from "../../apps/cli/src/near/console-client.ts";
-import { ringside } from "../support/command.ts";
+import { attachArguments, startScriptedGdb } from "../../apps/cli/src/processes/gdb.ts";
+import { ringside, ringsideJson, startRingside } from "../support/command.ts";
 import { processesNaming } from "../support/processes.ts";
 import {
   atTheReady,
@@ -15,9 +18,10 @@ import {
   stopInListen,
   type TestBox,
   testContext,
+  until,
 } from "../support/test-box.ts";
 
-// A lab that records: its log is handed in. That it runs again is not tested here: it does so only mostly.
+// A lab that records: what was handed in runs again, bit for bit, and backwards.
 let box: TestBox;
 let labs: TemporaryLabs;
 let home: string;
@@ -38,7 +42,14 @@ afterAll(async () => {
 });
 
 const student = () => ({ XDG_CONFIG_HOME: path.join(home, "config") });
+const verdictSchema = z.object({
+  status: z.string(),
+  replays: z.array(z.object({ stops: z.number(), consoleBytes: z.number(), writes: z.number(), difference: z.null() })),
+});
+
 describe("a recorded session", () => {
+  let submission: string;
+
   it("cannot sleep or be copied, and says why", async () => {
     const { who, session } = await atTheReady(box, 1, RECORDED_LAB);
     expect(session.record).toBe(true);
@@ -66,7 +77,38 @@ describe("a recorded session", () => {
     const [recording] = handed.submission.recordings;
     expect(recording).toMatchObject({ epoch: 1, whole: true });
     expect(recording?.bytes).toBeLessThan(100_000);
+    submission = handed.submission.id;
     const { code, stderr } = await ringside(["login", "--url", box.temporary.box.url, "--token", who.token], student());
     expect(code, stderr).toBe(0);
+  });
+
+  it("runs again bit for bit, the debugger's write included", async () => {
+    const verdict = verdictSchema.parse(await ringsideJson(["verify", "--replay", submission], student()));
+    expect(verdict.status).toBe("intact");
+    expect(verdict.replays).toHaveLength(1);
+    expect(verdict.replays[0]?.stops).toBeGreaterThan(6);
+    expect(verdict.replays[0]?.writes).toBe(1);
+    expect(verdict.replays[0]?.consoleBytes).toBeGreaterThan(20);
+  });
+
+  it("opens in a real gdb, which steps backwards", async () => {
+    const replay = startRingside(["--json", "replay", submission, "--no-gdb"], student());
+    const address = await until("the replay to listen", () => /"address":"([^"]+)"/.exec(replay.output())?.[1]);
+
+    const lines: string[] = [];
+    // Where an interrupt is taken, a step forward comes to its beginning first: the last one stands still at the end.
+    const show = "print/x $pc";
+    const commands = [show, "reverse-stepi", show, "stepi", "stepi", show, "kill", "quit"];
+    const args = attachArguments({ debug: imagePath(box.image, "debug"), sources: undefined }, address);
+    await using gdb = await startScriptedGdb(args, commands, { PATH: process.env.PATH ?? "" }, (line) =>
+      lines.push(line),
+    );
+    await gdb.exited;
+    const counters = lines.flatMap((line) => /^\$\d = (0x[0-9a-f]+)$/.exec(line)?.[1] ?? []);
+    expect(counters, lines.join("\n")).toHaveLength(3);
+    expect(counters[1]).not.toBe(counters[0]);
+    expect(counters[2]).toBe(counters[0]);
+    replay.child.kill("SIGINT");
+    await replay.finished;
   });
 });

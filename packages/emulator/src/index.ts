@@ -12,6 +12,7 @@ export { parametersLine } from "./parameters-page.ts";
 export { type LoadOptions, PrewarmedMachine, type PrewarmOptions, prewarm, TemplateFault } from "./prewarm.ts";
 export { processesWithArgument } from "./processes.ts";
 export { RECORDING_FILE } from "./qemu-args.ts";
+export type { RestlessPlace, RestlessPlaces } from "./replay-log.ts";
 export { type Reached, ReplayMachine, type ReplayOptions } from "./replay-machine.ts";
 export { type OpenedState, openState, type SaveOptions, type StateHeader, saveState } from "./saved-state.ts";
 export { openTemplate, type Template } from "./template.ts";

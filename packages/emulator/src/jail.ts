@@ -54,11 +54,13 @@ export interface LimitOptions {
   readonly memoryMib: number;
   /** The largest file that it has to write: a booting template's memory, a recording. Others write none. */
   readonly writesBytes: number;
+  /** Addresses that it needs beside those of any other. */
+  readonly moreAddressesMib?: number;
 }
 
 /** The machine guard's limits, in its order: open files, bytes of address space, bytes of a file. */
 export function limitArguments(options: LimitOptions): readonly string[] {
   const mib = 1024 * 1024;
-  const addressSpace = (JAIL_ADDRESS_SPACE_BASE_MIB + 2 * options.memoryMib) * mib;
+  const addressSpace = (JAIL_ADDRESS_SPACE_BASE_MIB + 2 * options.memoryMib + (options.moreAddressesMib ?? 0)) * mib;
   return [JAIL_OPEN_FILES_MAX, addressSpace, JAIL_FILE_BYTES_BASE + options.writesBytes].map(String);
 }

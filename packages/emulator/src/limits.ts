@@ -42,6 +42,11 @@ export const STDERR_CLOSE_MS = 200;
 export const JAIL_OPEN_FILES_MAX = 128;
 /** QEMU, its libraries and its translation cache, beside the guest's memory (measured: 310 MiB). */
 export const JAIL_ADDRESS_SPACE_BASE_MIB = 704;
+/**
+ * A replay writes snapshots with up to 64 threads of QEMU's pool, each with a stack of 8 MiB and 64 MiB of addresses
+ * for its heap: where they do not get them, QEMU dies (measured, on a busy host: one replay of thirty).
+ */
+export const JAIL_REPLAY_ADDRESS_SPACE_MIB = 64 * (8 + 64) + 128;
 /** A clone writes no files at all; a template's memory file is added to this. */
 export const JAIL_FILE_BYTES_BASE = 1024 * 1024;
 /** Where the runner is root, machines run as this user id plus their slot's number. No account may have them. */
@@ -99,6 +104,8 @@ export const REPLAY_POKE_MS = 2;
 export const REPLAY_STANDSTILL_MS = 10_000;
 /** What the guest writes to its console in a replay, and is kept for a comparison. */
 export const REPLAY_CONSOLE_BYTES_MAX = 16 * 1024 * 1024;
+/** A vCPU that is nudged is awake at once; QEMU's monitor answers within milliseconds. */
+export const NUDGE_TIMEOUT_MS = 1_000;
 /** After the guest stopped, its console may still bring bytes for this long. */
 export const REPLAY_CONSOLE_QUIET_MS = 50;
 

@@ -8,6 +8,7 @@ import { machineGuard } from "./machine-guard.ts";
 import { type QemuExit, type QemuOptions, QemuProcess } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
 import type { QmpEvent } from "./qmp-messages.ts";
+import { VcpuNudge } from "./vcpu-nudge.ts";
 
 /** Why a machine is no more. `detail` is for the operator. */
 export type MachineEnd =
@@ -29,6 +30,8 @@ export class Machine {
   readonly process: QemuProcess;
   readonly qmp: QmpClient;
   readonly ended: Promise<MachineEnd>;
+  /** Has a recorded guest take what was typed at once. */
+  readonly vcpu: VcpuNudge;
   /** What the guest wrote to its console before anybody could read it: one character per byte. */
   consoleStart = "";
   #state: MachineState = "created";
@@ -39,6 +42,7 @@ export class Machine {
   constructor(options: QemuOptions, guard: FileHandle) {
     this.process = new QemuProcess(options, guard);
     this.qmp = new QmpClient(this.process.qmp);
+    this.vcpu = new VcpuNudge(this.qmp);
     this.qmp.onEvent((event) => this.#follow(event));
     this.ended = this.process.exited.then((exit) => this.#finish(exit));
   }

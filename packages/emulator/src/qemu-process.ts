@@ -6,6 +6,7 @@ import { RECORDING_BYTES_MAX, RingsideError } from "@ringside/shared";
 import { type Patience, within } from "./deadline.ts";
 import { type Confinement, JAIL_FOLDER, jailArguments, limitArguments } from "./jail.ts";
 import {
+  JAIL_REPLAY_ADDRESS_SPACE_MIB,
   KILL_TIMEOUT_MS,
   REPLAY_OVERLAY_BYTES_MAX,
   START_BYTES_MAX,
@@ -66,7 +67,12 @@ function commandLine(options: QemuOptions): readonly string[] {
     qmpFd: QMP_FD,
   };
   const jail = confinement.kind === "jail" ? jailArguments({ arch, folder, infoFd: INFO_FD, program }) : [];
-  const limits = limitArguments({ memoryMib, writesBytes: writesBytes(mode, memoryMib) });
+  const replaying = mode.kind === "clone" && mode.icount === "replay";
+  const limits = limitArguments({
+    memoryMib,
+    writesBytes: writesBytes(mode, memoryMib),
+    moreAddressesMib: replaying ? JAIL_REPLAY_ADDRESS_SPACE_MIB : 0,
+  });
   return [...limits, ...jail, qemuBinary(arch), ...qemuArguments(spec)];
 }
 

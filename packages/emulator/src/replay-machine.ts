@@ -5,10 +5,11 @@ import { CONSOLE_SOCKET, type Parameters, RingsideError, STUB_SOCKET } from "@ri
 import { z } from "zod";
 import { ConsoleTap } from "./console-tap.ts";
 import { REPLAY_CONSOLE_QUIET_MS, REPLAY_POKE_MS, REPLAY_SNAPSHOT_MS, REPLAY_STANDSTILL_MS } from "./limits.ts";
-import type { Machine } from "./machine.ts";
+import { describeEnd, type Machine } from "./machine.ts";
 import { giveTo, type MachinePlace, preparePlace } from "./machine-place.ts";
 import { prewarm } from "./prewarm.ts";
 import { RECORDING_FILE } from "./qemu-args.ts";
+import { finishLog, type RestlessPlaces, restlessPlaces } from "./replay-log.ts";
 import { emptyOverlay, REPLAY_OVERLAY_FILE } from "./replay-overlay.ts";
 import type { Template } from "./template.ts";
 
@@ -40,9 +41,12 @@ export class ReplayMachine implements AsyncDisposable {
   readonly #machine: Machine;
   readonly #place: MachinePlace;
   readonly #console: ConsoleTap;
+  /** Where it must not stand if it shall run on. */
+  readonly restless: RestlessPlaces;
   #over = false;
 
-  private constructor(machine: Machine, place: MachinePlace, console: ConsoleTap) {
+  private constructor(machine: Machine, place: MachinePlace, console: ConsoleTap, restless: RestlessPlaces) {
+    this.restless = restless;
     this.#machine = machine;
     this.#place = place;
     this.#console = console;
@@ -64,7 +68,7 @@ export class ReplayMachine implements AsyncDisposable {
       const prewarmed = await prewarm({ place, template, recording: false, replaying: true, ...patience });
       const machine = await prewarmed.load({ parameters, run: false, ...patience });
       const console = new ConsoleTap(join(place.folder, CONSOLE_SOCKET), machine.consoleStart);
-      return new ReplayMachine(machine, place, console);
+      return new ReplayMachine(machine, place, console, await restlessPlaces(log));
     } catch (error) {
       await rm(place.folder, { recursive: true, force: true });
       throw error;
@@ -114,9 +118,30 @@ export class ReplayMachine implements AsyncDisposable {
     return (await this.#run(signal)) === icount ? "there" : "ended";
   }
 
-  /** Runs to the recording's end. Gives its count of instructions. @throws as runTo */
+  /**
+   * Runs to the recording's end. Gives its count of instructions.
+   * @throws as runTo; RingsideError `trace_damaged` where something stops it before
+   */
   async runToEnd(signal?: AbortSignal): Promise<number> {
-    return this.over ? await this.icount(signal) : await this.#run(signal);
+    if (this.over) return await this.icount(signal);
+    await this.breakAt(null, signal);
+    const at = await this.#run(signal);
+    if (this.over) return at;
+    throw new RingsideError("trace_damaged", { message: `the replay stops at instruction ${at}, before its end` });
+  }
+
+  /** Back to where snapshot() was called with that name. */
+  async restore(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#monitor(`loadvm ${name}`, signal);
+  }
+
+  /** Back to a count of instructions, from the last snapshot before it. The stub tells its client of the stop. */
+  async seek(icount: number, signal?: AbortSignal): Promise<void> {
+    const { qmp } = this.#machine;
+    await this.#untilStop(
+      () => qmp.execute("replay-seek", { icount }, { signal, timeoutMs: REPLAY_SNAPSHOT_MS }),
+      signal,
+    );
   }
 
   /**
@@ -124,10 +149,7 @@ export class ReplayMachine implements AsyncDisposable {
    * after each write, of which the log knows nothing.
    */
   async snapshot(name: string, signal?: AbortSignal): Promise<void> {
-    const command = { "command-line": `savevm ${name}` };
-    const patience = { signal, timeoutMs: REPLAY_SNAPSHOT_MS };
-    const said = await this.#machine.qmp.execute("human-monitor-command", command, patience);
-    if (said !== "") throw new RingsideError("internal", { message: `QEMU keeps no snapshot: ${String(said).trim()}` });
+    await this.#monitor(`savevm ${name}`, signal);
   }
 
   /**
@@ -153,23 +175,38 @@ export class ReplayMachine implements AsyncDisposable {
     await rm(this.#place.folder, { recursive: true, force: true });
   }
 
+  /** What QEMU's monitor does without a word; it says only what went wrong. */
+  async #monitor(command: string, signal: AbortSignal | undefined): Promise<void> {
+    const patience = { signal, timeoutMs: REPLAY_SNAPSHOT_MS };
+    const said = await this.#machine.qmp.execute("human-monitor-command", { "command-line": command }, patience);
+    if (said === "") return;
+    throw new RingsideError("internal", { message: `QEMU cannot ${command}: ${String(said).trim()}` });
+  }
+
   /** Runs until something stops it; gives the count there. */
   async #run(signal: AbortSignal | undefined): Promise<number> {
     const { qmp } = this.#machine;
-    let stopped = false;
-    let last = await this.icount(signal);
-    const forget = qmp.onEvent(({ event }) => {
-      if (event === "STOP") stopped = true;
+    const last = await this.icount(signal);
+    return (await this.#untilStop(() => qmp.execute("cont", {}, { signal }), signal)) ?? last;
+  }
+
+  /** Has it run and waits until something stops it. Gives the count there; null where QEMU has ended itself. */
+  async #untilStop(begin: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<number | null> {
+    let [running, stopped] = [false, false];
+    const forget = this.#machine.qmp.onEvent(({ event }) => {
+      if (event === "RESUME") running = true;
+      if (event === "STOP" && running) stopped = true;
     });
     try {
-      await qmp.execute("cont", {}, { signal });
+      await begin();
       await this.poke(() => stopped, signal);
-      last = await this.icount(signal);
-      return last;
+      return await this.icount(signal);
     } catch (error) {
-      // A log without an end: QEMU gives up where it breaks off.
-      if (this.#machine.gone.aborted) return last;
-      throw error;
+      if (!this.#machine.gone.aborted) throw error;
+      // A log without an end: QEMU gives up where it breaks off. That it dies is another matter.
+      const end = await this.#machine.ended;
+      if (end.kind !== "crashed" || !end.detail.startsWith("QEMU: signal")) return null;
+      throw new RingsideError("internal", { message: describeEnd(end), cause: error });
     } finally {
       forget();
     }
@@ -192,6 +229,8 @@ async function bringFiles(place: MachinePlace, log: string): Promise<void> {
   await chmod(place.folder, 0o711);
   const recording = join(place.folder, RECORDING_FILE);
   await copyFile(log, recording);
+  await chmod(recording, 0o600);
+  await finishLog(recording);
   await chmod(recording, 0o444);
   const overlay = join(place.folder, REPLAY_OVERLAY_FILE);
   await writeFile(overlay, emptyOverlay(), { flag: "wx", mode: 0o600 });

@@ -58,6 +58,11 @@ export const cellLinkRequestSchema = z.discriminatedUnion("do", [
    * Answers all recordings that there are. Doing so again answers the same.
    */
   z.strictObject({ do: z.literal("finish"), session }),
+  /**
+   * Something was typed at the recorded machine: has it look at once, also where the guest sleeps. `nudged: false`
+   * where its QEMU cannot, or it does not run: then it looks within a second.
+   */
+  z.strictObject({ do: z.literal("nudge"), session, epoch }),
 ]);
 export type CellLinkRequest = z.infer<typeof cellLinkRequestSchema>;
 
@@ -91,6 +96,7 @@ export const cellLinkAnswers = {
   forget: z.strictObject({}),
   list: z.strictObject({ states: z.array(savedStateSchema) }),
   finish: z.strictObject({ recordings: z.array(recordingSchema) }),
+  nudge: z.strictObject({ nudged: z.boolean() }),
 } as const satisfies Record<CellLinkRequest["do"], z.ZodType>;
 export type CellLinkAnswer<D extends CellLinkRequest["do"]> = z.infer<(typeof cellLinkAnswers)[D]>;
 

@@ -79,8 +79,8 @@ export const DETAIL_CHARS_MAX = 2_000;
 export const WAITERS_MAX = 500;
 /** Changes are told by every replica (changes of others over Redis); looking again is for what was lost. */
 export const WAITER_POLL_MS = 1_000;
-/** With more waiters than this each polls less often: at most 50 queries a second in all. */
-export const WAITERS_POLLING_FAST_MAX = 50;
+/** With more waiters than this each polls less often: at most 10 queries a second in all. */
+export const WAITERS_POLLING_FAST_MAX = 10;
 /** How long a request that changed a machine waits for its cell's report, before it answers with what is there. */
 export const REPORT_WAIT_MS_MAX = 3_000;
 
@@ -145,3 +145,5 @@ export const TRACE_STORE_BYTES_MAX = TRACE_BYTES_MAX + 1024 * 1024;
 export const RECORDING_STORE_BYTES_MAX = RECORDING_BYTES_MAX + 4 * 1024 * 1024;
 /** A session that was reset more often keeps the logs of its last machines. */
 export const RECORDINGS_PER_SUBMISSION_MAX = 20;
+/** A file that was left alone for this long when it was read has changed when its time or size has: clocks of file systems are coarse. */
+export const LAB_SETTLED_MS = 1_000;

@@ -91,9 +91,8 @@ async function closeApp(app: FastifyInstance, closing: AbortController): Promise
 
 async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closing: AbortSignal): Promise<Core> {
   const { log, prefix } = options;
-  const database = stack.adopt(
+  const { database } = stack.use(
     openDatabase(options.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke")),
-    (opened) => opened.$disconnect(),
   );
   if (options.bootstrapAdminToken !== undefined) {
     await ensureAdmin(database, options.bootstrapAdminToken);
@@ -154,8 +153,9 @@ function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposable
       concurrency: REPORTS_AT_ONCE_MAX,
       onError,
       handle: async (report) => {
-        await applyReport(database, report);
-        outbox.kick();
+        if ((await applyReport(database, report)) === "may have left a job") {
+          outbox.kick();
+        }
         // Nobody waits for a machine to be on its way; a hundred waiters that look for nothing are work.
         if (report.kind !== "starting") {
           waiters.notify(report.session);

@@ -107,6 +107,7 @@ export const DRAIN_MS = 4_000;
 export const WAKE_MS = 30_000;
 /** Saving takes tens of ms, but a busy cell may do many at once. */
 export const CELL_LINK_MS = 30_000;
+export const NUDGE_MS = 1_000;
 export const CELL_LINK_ANSWER_BYTES_MAX = 64 * 1024;
 export const CELL_LINK_SOCKETS_MAX = 16;
 /** Errands of one session that wait for each other. */

@@ -19,6 +19,7 @@ import { Announcement } from "./cell/announcement.ts";
 import { CellLink } from "./cell/cell-link.ts";
 import { MachineErrands } from "./cell/machine-errands.ts";
 import { MachineFolders } from "./cell/machine-folders.ts";
+import { Nudges } from "./cell/nudges.ts";
 import { PresenceReports } from "./cell/presence.ts";
 import { ReplayFiles } from "./cell/replay-files.ts";
 import type { Client } from "./cell/served-session.ts";
@@ -65,6 +66,8 @@ export class GdbProxy implements AsyncDisposable {
     queue.on("error", debug);
     this.#presence = stack.use(new PresenceReports(queue, log));
     const cell = config.RINGSIDE_CELL;
+    this.#link = stack.use(new CellLink(config.RINGSIDE_RUN_DIR));
+    const nudges = new Nudges(this.#link, log);
     this.#sessions = new Sessions({
       cell,
       dataDirectory: config.RINGSIDE_DATA_DIR,
@@ -72,13 +75,13 @@ export class GdbProxy implements AsyncDisposable {
       presence: (session, epoch, debuggers) =>
         this.#presence.report({ kind: "presence", session, epoch, cell, atMs: Date.now(), debuggers }),
       wakeMachine: (session) => this.#errands.wanted(session),
+      nudge: (session, epoch) => nudges.nudge(session, epoch),
     });
     this.#folders = new MachineFolders(config.RINGSIDE_RUN_DIR, log, (found) => {
       this.#sessions.update(found);
       this.#errands.hibernateIdle();
     });
     this.#metrics = new Metrics(this.#sessions);
-    this.#link = stack.use(new CellLink(config.RINGSIDE_RUN_DIR));
     const [sessions, link, metrics] = [this.#sessions, this.#link, this.#metrics];
     const freshen = (session: string) => this.#freshen(session);
     this.#errands = new MachineErrands({ sessions, link, metrics, log, freshen });

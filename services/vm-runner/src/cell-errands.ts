@@ -42,9 +42,18 @@ export class CellErrands {
         return { states: [...(await this.#copies.list(session))] };
       case "finish":
         return this.#finish(session);
+      case "nudge":
+        return { nudged: await this.#nudge(session, request.epoch) };
       default:
         return request satisfies never;
     }
+  }
+
+  async #nudge(session: string, epoch: number): Promise<boolean> {
+    const hosted = this.#host.of(session);
+    const started = hosted?.running ?? null;
+    if (hosted?.job.epoch !== epoch || started === null || started.recordingLog() === null) return false;
+    return await started.nudge();
   }
 
   async #finish(session: string): Promise<CellLinkAnswer<"finish">> {

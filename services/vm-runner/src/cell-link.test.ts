@@ -70,6 +70,20 @@ test("each errand is answered as the contract says", async () => {
   expect(bed.host.of(session)?.running).not.toBeNull();
 });
 
+test("a recorded machine is nudged while it runs, another is not", async () => {
+  const [recorded, plain] = [newJob({ record: true }), newJob()];
+  await bed.take(recorded);
+  const nudge = (session: string, epoch: number) => ask({ do: "nudge", session, epoch });
+  expect(await nudge(recorded.session, 1)).toEqual({ nudged: true });
+  expect(await nudge(recorded.session, 2)).toEqual({ nudged: false });
+  expect(bed.fakes.map(({ nudges }) => nudges)).toContain(1);
+  await ask({ do: "finish", session: recorded.session });
+  expect(await nudge(recorded.session, 1)).toEqual({ nudged: false });
+  await bed.take(plain);
+  expect(await nudge(plain.session, 1)).toEqual({ nudged: false });
+  await bed.host.of(plain.session)?.end({ kind: "replaced" });
+});
+
 test("to finish a recorded session ends its machine, and names the logs, each time the same", async () => {
   const job = newJob({ record: true });
   await bed.take(job);

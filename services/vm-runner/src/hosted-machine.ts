@@ -192,7 +192,7 @@ export class HostedMachine {
     const started = await start(this.job, this.origin, signal).finally(() => clearTimeout(slow));
     this.#started = started;
     try {
-      await Promise.all([this.#stillOurs(), this.#after?.hidden]);
+      await Promise.all([this.#stillOurs(), this.#after?.hidden, started.resumed]);
       signal.throwIfAborted();
       await this.#show(started);
     } catch (error) {

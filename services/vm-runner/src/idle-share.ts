@@ -1,11 +1,12 @@
 import { cpus } from "node:os";
 
-interface Times {
+/** What this host's processors have done together since it is up, in ms. */
+export interface HostTimes {
   readonly idle: number;
   readonly all: number;
 }
 
-function timesNow(): Times {
+export function hostTimes(): HostTimes {
   let [idle, all] = [0, 0];
   for (const { times } of cpus()) {
     idle += times.idle;
@@ -15,7 +16,7 @@ function timesNow(): Times {
 }
 
 /** Tells which share of this host's processors was idle (0 to 1) since it was last asked; 1 at first. */
-export function idleShare(now: () => Times = timesNow): () => number {
+export function idleShare(now: () => HostTimes = hostTimes): () => number {
   let last = now();
   return () => {
     const next = now();

@@ -38,6 +38,8 @@ type Load = Pick<LoadOptions, "state" | "run">;
 /** A machine in its place, and what it came from. */
 interface Up {
   readonly machine: Machine;
+  /** See StartedMachine. */
+  readonly resumed: Promise<void>;
   readonly place: OwnPlace;
   readonly how: StartHow;
   readonly qemuVersion: string;
@@ -52,6 +54,7 @@ interface Up {
  */
 export class MachineFactory {
   readonly #with: FactoryOptions;
+  #toldOfNudges = false;
 
   constructor(options: FactoryOptions) {
     this.#with = options;
@@ -86,7 +89,7 @@ export class MachineFactory {
       const machine = await coldBoot({ place, arch: image.arch, memoryMib, image, parameters, signal });
       const qemuVersion = await templates.qemuVersion(image.arch);
       return await this.#started(
-        { machine, place, how: "cold", qemuVersion, arch: image.arch, template: null },
+        { machine, resumed: Promise.resolve(), place, how: "cold", qemuVersion, arch: image.arch, template: null },
         job,
         origin,
       );
@@ -130,13 +133,15 @@ export class MachineFactory {
     const { place, prewarmed } = warm;
     const { template } = prewarmed;
     try {
-      const machine = await prewarmed.load({ parameters: job.parameters, ...what, signal });
+      const { run, ...state } = what;
+      const machine = await prewarmed.load({ parameters: job.parameters, ...state, run: false, signal });
+      const resumed = run ? resume(machine, signal) : Promise.resolve();
       // It has the pool's share of CPU until then: no reason to wait.
       place.group.set(machineLimits(job.memoryMib, job.cpuPercent)).catch((error) => {
         log.error({ error, machine: place.name }, "a machine's limits could not be set: it keeps the pool's");
       });
       pass("after-load");
-      return { machine, place, how, qemuVersion: template.qemuVersion, arch: template.arch, template };
+      return { machine, resumed, place, how, qemuVersion: template.qemuVersion, arch: template.arch, template };
     } catch (error) {
       await warm.end();
       throw error;
@@ -144,7 +149,7 @@ export class MachineFactory {
   }
 
   async #started(up: Up, job: StartJob, origin: Origin): Promise<StartedMachine> {
-    const { machine, place, how, qemuVersion, arch, template } = up;
+    const { machine, resumed, place, how, qemuVersion, arch, template } = up;
     const pid = await machine.process.pid();
     place.pid = pid;
     return {
@@ -152,6 +157,7 @@ export class MachineFactory {
       // What a machine wrote before it slept was seen then.
       consoleStart: origin.kind === "hibernated" ? "" : machine.consoleStart,
       template: template?.contents ?? null,
+      resumed,
       ended: machine.ended,
       show: (file) => place.show(file),
       hide: () => place.hide(),
@@ -165,8 +171,28 @@ export class MachineFactory {
         const { bytes } = await saveState(machine, place, { template, file, runOn, signal: machine.gone });
         return bytes;
       },
+      nudge: () => this.#nudge(machine, qemuVersion),
       recordingLog: () => (job.record ? join(place.folder, RECORDING_FILE) : null),
       remove: () => place.remove(),
     };
   }
+
+  async #nudge(machine: Machine, qemuVersion: string): Promise<boolean> {
+    if ((await machine.vcpu.nudge()) === "nudged") return true;
+    if (!this.#toldOfNudges) {
+      this.#toldOfNudges = true;
+      this.#with.log.warn(
+        { qemuVersion },
+        "QEMU cannot be nudged: what is typed at recorded machines may take a second",
+      );
+    }
+    return false;
+  }
+}
+
+/** Lets the guest run. Whether the machine is still its session's is asked for meanwhile, so this does not wait. */
+function resume({ qmp, gone }: Machine, signal: AbortSignal): Promise<void> {
+  const resumed = qmp.execute("cont", {}, { signal: AbortSignal.any([gone, signal]) }).then(() => undefined);
+  resumed.catch(() => undefined); // the host waits for it, or has another reason to end the machine
+  return resumed;
 }

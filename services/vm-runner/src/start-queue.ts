@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { JOB_FETCH_WAIT_SECONDS, LEASE_HELD_RETRY_MS, RETRY_MS, ROOM_LOOK_MS } from "./limits.ts";
 import type { MachineHost } from "./machine-host.ts";
 import type { Slot, Slots } from "./slots.ts";
+import { StartPace } from "./start-pace.ts";
 
 export interface StartQueueOptions {
   /** Waits for Redis as long as it takes. */
@@ -32,6 +33,7 @@ export interface StartQueueOptions {
 export class StartQueue {
   readonly #options: StartQueueOptions;
   readonly #worker: Worker;
+  readonly #pace = new StartPace({});
   readonly #closing = new AbortController();
   readonly #atWork = new Set<Promise<void>>();
   readonly #loop: Promise<void>;
@@ -67,12 +69,19 @@ export class StartQueue {
       try {
         if (this.#atWork.size >= startsAtOnce) await Promise.race(this.#atWork);
         else if (slots.free === 0) await slots.changed(ROOM_LOOK_MS, signal);
-        else await this.#takeOne();
+        else await this.#takeInTurn(signal);
       } catch (error) {
         log.warn({ error }, "no start job could be taken");
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  /** Where the host is busy with those that just started, other cells may be quicker to take the next one. */
+  async #takeInTurn(signal: AbortSignal): Promise<void> {
+    const waitMs = this.#pace.waitMs();
+    if (waitMs === 0) await this.#takeOne();
+    else await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
 
   async #takeOne(): Promise<void> {
@@ -86,6 +95,7 @@ export class StartQueue {
       await job.moveToDelayed(Date.now(), token);
       return;
     }
+    this.#pace.started();
     const working = this.#workOn(job, token, slot).finally(() => this.#atWork.delete(working));
     this.#atWork.add(working);
   }

@@ -19,6 +19,8 @@ export interface StartedMachine {
   readonly arch: Arch;
   /** Contents of the template that it is a clone of; null after a cold boot. */
   readonly template: string | null;
+  /** Resolves when its guest runs, at once where it shall not: nobody is to see it before. @throws what QEMU answers */
+  readonly resumed: Promise<void>;
   /** Resolves once when its process is gone. */
   readonly ended: Promise<MachineEnd>;
   show(file: MachineFile): Promise<void>;
@@ -34,6 +36,8 @@ export interface StartedMachine {
    * @throws RingsideError `conflict` for a machine without a template, `storage_full`, `machine_gone`
    */
   save(file: string, runOn: boolean): Promise<number>;
+  /** Has the guest of a recorded machine take what was typed at once. False where its QEMU cannot. */
+  nudge(): Promise<boolean>;
   /** Where the log of its recording is now; null where it is not recorded. */
   recordingLog(): string | null;
   /** Removes all that is left of it, once its process is gone. */

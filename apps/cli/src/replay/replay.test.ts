@@ -88,6 +88,16 @@ test("a log that was cut ends before the trace does, and that is said", async ()
   expect(difference).toMatchObject({ kind: "course", why: expect.stringContaining("the log ends before") });
 }, 60_000);
 
+test("the log of a machine that was killed runs to where it breaks off", async () => {
+  const log = Buffer.from(await readFile(recorded.log));
+  log.fill(0, 0, 4); // QEMU writes its head last
+  const path = `${recorded.log}.killed`;
+  await writeFile(path, log.subarray(0, (log.length * 3) >> 2));
+  const { difference, stops: equal } = await verify(recorded.script, path);
+  expect(difference).toMatchObject({ kind: "course", why: expect.stringContaining("the log ends before") });
+  expect(equal).toBeGreaterThan(0);
+}, 60_000);
+
 test("going back over a write and forward again finds each stop as it was", async () => {
   await using session = await open("both");
   const last = stops().at(-2);

@@ -1,5 +1,5 @@
 import { ReplayMachine, type ReplayOptions, TemplateFault, within } from "@ringside/emulator";
-import { parsePacket } from "@ringside/rsp";
+import { parsePacket, registersOf } from "@ringside/rsp";
 import { RingsideError } from "@ringside/shared";
 import type { ReplayScript, ReplayStep } from "@ringside/trace";
 import { REPLAY_RUN_MS, REPLAY_SNAPSHOTS_MAX, REPLAY_STUB_MS, REPLAY_WAYPOINTS_COUNT } from "../limits.ts";
@@ -15,6 +15,8 @@ export interface OpenOptions extends ReplayOptions {
 
 /** What gdb is told where it can go no further. */
 const STOPPED = "T05thread:01;";
+/** The snapshot before a restless place, taken anew for each. */
+const WAY = "way";
 const INTERRUPTED = "T02";
 
 /**
@@ -29,7 +31,11 @@ export class ReplayedSession implements AsyncDisposable {
   /** The last event that the trace knows a place of: nobody goes further. */
   readonly #end: number;
   readonly #signal: AbortSignal | undefined;
+  /** Program counters of the recorded stops at a place, in order: hex. */
+  readonly #counters = new Map<number, string[]>();
   #interrupted = false;
+  /** It stands at a restless place, only to be looked at: to run on it goes back to before that. */
+  #glance: Glance | null = null;
   #afterwards: () => Promise<void> = async () => undefined;
 
   private constructor(machine: ReplayMachine, link: StubLink, script: ReplayScript, options: OpenOptions) {
@@ -38,6 +44,13 @@ export class ReplayedSession implements AsyncDisposable {
     this.#journal = new WriteJournal(script.steps.filter((step) => step.kind === "write"));
     this.#directions = options.directions;
     this.#end = script.steps.at(-1)?.icount ?? 0;
+    const { arch } = options.template;
+    for (const step of script.steps) {
+      const pc =
+        step.kind === "stop" ? registersOf(arch, step.registers).get(arch === "x86_64" ? "rip" : "eip") : undefined;
+      if (pc === undefined) continue;
+      this.#counters.set(step.icount, [...(this.#counters.get(step.icount) ?? []), pc.toString(16)]);
+    }
     this.#signal = options.signal;
   }
 
@@ -75,14 +88,87 @@ export class ReplayedSession implements AsyncDisposable {
    */
   async goTo(icount: number): Promise<void> {
     for (;;) {
+      if ((await this.#icount()) === icount) return;
+      await this.#rise();
       const at = await this.#icount();
-      if (at === icount) return;
       await this.writeDue(at);
       const write = this.#journal.next();
-      const target = write !== null && write < icount ? write : icount;
-      if ((await this.machine.runTo(target, this.#patience())) === "ended") throw endsBefore(target);
-      await this.#stopReply();
+      const restless = this.machine.restless.get(icount);
+      if (write !== null && write < icount) await this.#overWrite(write, at);
+      else if (restless === undefined) await this.#runTo(icount);
+      else if (at < restless.before) await this.#runTo(restless.before);
+      else await this.#glanceAt(icount);
     }
+  }
+
+  /** Goes nearer to the place of a write, or, where it must not stand there, over it. */
+  async #overWrite(write: number, at: number): Promise<void> {
+    const halt = this.#haltFor(write);
+    // In a trace that makes sense it lies ahead; runTo says where it does not.
+    if (at < halt || at >= write) await this.#runTo(halt);
+    else {
+      await this.#toItsEnd(write);
+      await this.writeDue(write);
+    }
+  }
+
+  /** Where to stop for what is written at a place: there, or before it where it is restless. */
+  #haltFor(write: number): number {
+    return this.machine.restless.get(write)?.before ?? write;
+  }
+
+  async #runTo(icount: number): Promise<void> {
+    if ((await this.machine.runTo(icount, this.#patience())) === "ended") throw endsBefore(icount);
+    await this.#stopReply();
+  }
+
+  /** Goes on to a restless place, for a look. */
+  async #glanceAt(icount: number): Promise<void> {
+    await this.machine.snapshot(WAY, this.#signal);
+    this.#glance = { icount, way: this.#journal.place };
+    await this.#runTo(icount);
+  }
+
+  /** Goes back to before the restless place where it stands, if it does. */
+  async #rise(): Promise<void> {
+    const glance = this.#glance;
+    if (glance === null) return;
+    this.#glance = null;
+    if (glance.way === null) {
+      const before = this.machine.restless.get(glance.icount)?.before ?? 0;
+      await this.machine.seek(before, this.#patience());
+      await this.#stopReply();
+      this.#journal.wentBackTo(before);
+    } else {
+      await this.machine.restore(WAY, this.#signal);
+      this.#journal.backTo(glance.way);
+    }
+  }
+
+  /**
+   * Goes to the end of a restless place: an interrupt that is due there has been taken. Where no
+   * recorded stop tells how that looks, an instruction further. What is written there stays.
+   * @param icount of a restless place; the machine stands before it
+   */
+  async #toItsEnd(icount: number): Promise<void> {
+    const counters = this.#counters.get(icount) ?? [];
+    const pc = this.#isInterruptedAt(icount) ? counters.find((counter) => counter !== counters[0]) : counters[0];
+    if (pc === undefined) await this.#runTo(icount + 1);
+    else await this.#runOnto(pc, icount + 1);
+  }
+
+  #isInterruptedAt(icount: number): boolean {
+    return this.machine.restless.get(icount)?.interrupted === true;
+  }
+
+  /** Runs until `pc` (hex) is next, at most to an instruction count. */
+  async #runOnto(pc: string, icount: number): Promise<void> {
+    const place = `1,${pc},1`;
+    await this.link.ask(`Z${place}`, this.#signal);
+    await this.machine.breakAt(icount, this.#signal);
+    await this.#run("c");
+    await this.link.ask(`z${place}`, this.#signal);
+    await this.machine.breakAt(null, this.#signal);
   }
 
   /**
@@ -102,7 +188,12 @@ export class ReplayedSession implements AsyncDisposable {
 
   /** Runs to the recording's end, past its last known place. */
   async finish(): Promise<void> {
+    await this.#rise();
     await this.writeDue(await this.#icount());
+    for (let write = this.#journal.next(); write !== null; write = this.#journal.next()) {
+      await this.#overWrite(write, await this.#icount());
+      await this.writeDue(await this.#icount());
+    }
     await this.machine.runToEnd(this.#patience());
   }
 
@@ -111,7 +202,8 @@ export class ReplayedSession implements AsyncDisposable {
     const due = this.#journal.due(icount, beforeSeq);
     for (const write of due) await this.#write(write);
     this.#journal.done(due);
-    if (due.length > 0) await this.#keep(icount);
+    // What is only looked at cannot run on: no way back may lead over it.
+    if (due.length > 0 && this.#glance === null) await this.#keep(icount);
   }
 
   /** The `g` reply. */
@@ -127,14 +219,30 @@ export class ReplayedSession implements AsyncDisposable {
   async forward(payload: string): Promise<string> {
     this.#interrupted = false;
     for (;;) {
+      const stoodAt = this.#glance?.icount ?? null;
+      if (stoodAt !== null && stoodAt >= this.#end) return STOPPED;
+      await this.#rise();
       const at = await this.#icount();
       await this.writeDue(at);
       if (at >= this.#end) return STOPPED;
-      const stopAt = Math.min(this.#journal.next() ?? this.#end, this.#end);
+      const write = this.#journal.next();
+      if (write !== null && this.#haltFor(write) <= at) {
+        await this.#overWrite(write, at);
+        if (isStep(payload) && this.#isInterruptedAt(write)) return STOPPED;
+        continue;
+      }
+      if (stoodAt !== null && isStep(payload)) {
+        if (this.#isInterruptedAt(stoodAt)) await this.#toItsEnd(stoodAt);
+        else await this.#runTo(stoodAt + 1);
+        return STOPPED;
+      }
+      const stopAt = Math.min(write === null ? this.#end : this.#haltFor(write), this.#end);
       await this.machine.breakAt(stopAt, this.#signal);
       const reply = await this.#run(payload);
       const now = await this.#icount();
       const ours = reply.startsWith(INTERRUPTED) && !this.#interrupted && now === stopAt && now < this.#end;
+      // After an instruction it stands at the beginning of a place, at a breakpoint at its end.
+      if (isStep(payload) && now > at) this.#glanceWhereItStands(now);
       if (!ours) return reply;
       if (isStep(payload)) return STOPPED;
     }
@@ -145,29 +253,33 @@ export class ReplayedSession implements AsyncDisposable {
    * @throws RingsideError `conflict` where writes cannot be gone back past
    */
   async backward(payload: string): Promise<string> {
+    if (this.#glance?.way != null) this.#journal.backTo(this.#glance.way);
     if (!this.#journal.canGoBack) {
       const message = `the recorded debugger wrote at too many places: this replay cannot go back past them`;
       throw new RingsideError("conflict", { message });
     }
     if ((await this.#icount()) === 0) return STOPPED;
+    this.#glance = null;
     const reply = await this.#run(payload);
-    this.#journal.wentBackTo(await this.#icount());
+    const at = await this.#icount();
+    this.#journal.wentBackTo(at);
+    this.#glanceWhereItStands(at);
     return reply;
   }
 
   /**
    * Where the machine stands, several moments have the same count of instructions: an interrupt that is taken changes
-   * registers but runs no instruction. Goes on to the one at which `pc` (hex) is next, if it is still to come.
+   * registers but runs no instruction. Goes on to the one at which `pc` (hex) is next, if it is still to come, with
+   * what was written there before an event.
    * @returns whether there is one
    */
-  async settleAt(pc: string): Promise<boolean> {
+  async settleAt(pc: string, beforeSeq: number): Promise<boolean> {
     const at = await this.#icount();
-    const place = `1,${pc},1`;
-    await this.link.ask(`Z${place}`, this.#signal);
-    await this.machine.breakAt(at + 1, this.#signal);
-    await this.#run("c");
-    await this.link.ask(`z${place}`, this.#signal);
-    return (await this.#icount()) === at;
+    await this.#rise();
+    await this.#runOnto(pc, at + 1);
+    if ((await this.#icount()) !== at) return false;
+    await this.writeDue(at, beforeSeq);
+    return true;
   }
 
   /** Stops a forward run. */
@@ -189,8 +301,10 @@ export class ReplayedSession implements AsyncDisposable {
 
   /** From here on the way back is short. */
   async #waypoint(icount: number): Promise<void> {
-    await this.goTo(icount);
-    await this.#keep(icount);
+    const place = this.machine.restless.get(icount)?.before ?? icount;
+    if ((await this.#icount()) > place) return;
+    await this.goTo(place);
+    await this.#keep(place);
   }
 
   /** Takes a snapshot of the machine, which stands at `icount`; too many are not taken, and none twice: that is slow. */
@@ -200,6 +314,11 @@ export class ReplayedSession implements AsyncDisposable {
     if (what === "new" && this.#journal.snapshots >= REPLAY_SNAPSHOTS_MAX) return;
     await this.machine.snapshot(`at-${icount}`, this.#signal);
     this.#journal.kept(icount);
+  }
+
+  /** It came here without a snapshot of before. */
+  #glanceWhereItStands(icount: number): void {
+    if (this.machine.restless.has(icount)) this.#glance = { icount, way: null };
   }
 
   #icount(): Promise<number> {
@@ -245,6 +364,12 @@ export class ReplayedSession implements AsyncDisposable {
     const limit = AbortSignal.timeout(REPLAY_RUN_MS);
     return this.#signal === undefined ? limit : AbortSignal.any([this.#signal, limit]);
   }
+}
+
+interface Glance {
+  readonly icount: number;
+  /** What the journal said where the snapshot WAY was taken; null where there is none and QEMU seeks one of its own. */
+  readonly way: number | null;
 }
 
 /** A step that ends where we stop the machine, too, is over. */

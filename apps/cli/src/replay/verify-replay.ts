@@ -81,7 +81,8 @@ async function registerDifference(
   const difference = firstRegisterDifference(arch, registers, await session.registers());
   if (difference === null) return null;
   const pc = registersOf(arch, registers).get(arch === "x86_64" ? "rip" : "eip");
-  if (pc === undefined || !(await session.settleAt(pc.toString(16)))) return { kind: "register", seq, ...difference };
+  if (pc === undefined || !(await session.settleAt(pc.toString(16), seq)))
+    return { kind: "register", seq, ...difference };
   const settled = firstRegisterDifference(arch, registers, await session.registers());
   return settled === null ? null : { kind: "register", seq, ...settled };
 }

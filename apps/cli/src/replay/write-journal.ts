@@ -43,6 +43,16 @@ export class WriteJournal {
     this.#snapshots.set(icount, this.#done);
   }
 
+  /** How many writes are in the machine as it stands. */
+  get place(): number {
+    return this.#done;
+  }
+
+  /** The machine is as it was when `place` was asked. */
+  backTo(place: number): void {
+    this.#done = place;
+  }
+
   get snapshots(): number {
     return this.#snapshots.size;
   }

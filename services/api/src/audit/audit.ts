@@ -1,4 +1,5 @@
 import type { Transaction } from "../database/database.ts";
+import { type Queryable, statement } from "../database/sql.ts";
 import type { Prisma } from "../generated/client.ts";
 
 export interface Deed {
@@ -28,6 +29,18 @@ export interface Deed {
   readonly subject: string;
   readonly requestId: string | null;
   readonly details: Prisma.InputJsonObject;
+}
+
+const NOTE_DEED = statement<unknown>(
+  "note deed",
+  `INSERT INTO "AuditRow" ("at", "actorId", "action", "subject", "requestId", "details")
+   VALUES ($1, $2, $3, $4, $5, $6::jsonb)`,
+);
+
+/** Notes who did what, where that is all there is to write. */
+export async function noteDeed(sql: Queryable, deed: Deed): Promise<void> {
+  const { actorId, action, subject, requestId, details } = deed;
+  await sql.query(NOTE_DEED, [new Date(), actorId, action, subject, requestId, JSON.stringify(details)]);
 }
 
 /** Notes who did what, in the transaction of the deed. */

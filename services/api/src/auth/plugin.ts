@@ -55,7 +55,7 @@ export const authPlugin = fp(
     app.decorateRequest("principal", null);
     app.addHook("onRequest", async (request) => {
       try {
-        const ask = () => authenticate(database, request.headers.authorization);
+        const ask = () => authenticate(database.sql, request.headers.authorization);
         request.principal = await (request.routeOptions.config.comesInBursts === true ? bursts.run(ask) : ask());
       } catch (error) {
         if (error instanceof RingsideError && error.code === "unauthenticated") {

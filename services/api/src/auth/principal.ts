@@ -1,5 +1,5 @@
 import { bearerTokenSchema, RingsideError } from "@ringside/shared";
-import type { Database } from "../database/database.ts";
+import { type Queryable, statement } from "../database/sql.ts";
 import type { CourseRole, SiteRole } from "../generated/enums.ts";
 import { bearerTokenHash } from "./tokens.ts";
 
@@ -22,12 +22,12 @@ const BEARER = /^Bearer +(\S+)$/i;
  * @param authorization the header's value
  * @throws RingsideError unauthenticated, the same for a token that is missing, malformed, unknown or expired
  */
-export async function authenticate(database: Database, authorization: string | undefined): Promise<Principal> {
+export async function authenticate(sql: Queryable, authorization: string | undefined): Promise<Principal> {
   const parsed = bearerTokenSchema.safeParse(BEARER.exec(authorization ?? "")?.[1]);
   if (!parsed.success) {
     throw new RingsideError("unauthenticated");
   }
-  const row = await findToken(database, bearerTokenHash(parsed.data));
+  const row = await findToken(sql, bearerTokenHash(parsed.data));
   if (row === null || (row.expiresAt !== null && row.expiresAt.getTime() <= Date.now())) {
     throw new RingsideError("unauthenticated");
   }
@@ -45,12 +45,16 @@ interface TokenRow {
   readonly roles: Readonly<Record<string, CourseRole>>;
 }
 
-/** Every request begins with this: one statement instead of the client's three. */
-async function findToken(database: Database, sha256: string): Promise<TokenRow | null> {
-  const [row] = await database.$queryRaw<TokenRow[]>`
-    SELECT t."id" AS "token", t."expiresAt", u."id", u."name", u."studentNumber", u."siteRole"::text,
-      (SELECT coalesce(json_object_agg(m."courseId", m."role"), '{}') FROM "Membership" m WHERE m."userId" = u."id")
-        AS "roles"
-    FROM "Token" t JOIN "User" u ON u."id" = t."userId" WHERE t."sha256" = ${sha256}`;
+const FIND_TOKEN = statement<TokenRow>(
+  "find token",
+  `SELECT t."id" AS "token", t."expiresAt", u."id", u."name", u."studentNumber", u."siteRole"::text,
+     (SELECT coalesce(json_object_agg(m."courseId", m."role"), '{}') FROM "Membership" m WHERE m."userId" = u."id")
+       AS "roles"
+   FROM "Token" t JOIN "User" u ON u."id" = t."userId" WHERE t."sha256" = $1`,
+);
+
+/** Every request begins with this. */
+async function findToken(sql: Queryable, sha256: string): Promise<TokenRow | null> {
+  const [row] = await sql.query(FIND_TOKEN, [sha256]);
   return row ?? null;
 }

@@ -7,7 +7,7 @@ import {
   tcpEntryAnswerSchema,
   ticketAnswerSchema,
 } from "@ringside/shared";
-import { putAudit } from "../audit/audit.ts";
+import { noteDeed } from "../audit/audit.ts";
 import type { Relation } from "../auth/access.ts";
 import { principalOf } from "../auth/plugin.ts";
 import type { Core } from "../core.ts";
@@ -65,7 +65,7 @@ function registerTickets(app: TypedApp, { database, tickets, cells }: Core): voi
       const user = principal.user.id;
       const ticket = await tickets.sign({ user, session: row.id, cell, kind, role });
       const details = { kind, role };
-      await putAudit(database, {
+      await noteDeed(database.sql, {
         actorId: user,
         action: "session.ticket",
         subject: row.id,

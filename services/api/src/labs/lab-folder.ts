@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseLabFile } from "@ringside/grading";
 import { type LabFile, labSlugSchema, RingsideError } from "@ringside/shared";
 import { type RubricFile, readRubric } from "../grades/rubric.ts";
-import { LAB_FILE_BYTES_MAX, LABS_MAX, RUBRIC_FILE_BYTES_MAX } from "../limits.ts";
+import { LAB_FILE_BYTES_MAX, LAB_SETTLED_MS, LABS_MAX, RUBRIC_FILE_BYTES_MAX } from "../limits.ts";
 
 /**
- * The labs that this server knows: folders with `lab.yaml` and `rubric.yaml`, read anew whenever their bytes
- * change. A lab with a mistake is `lab_invalid`, with the file and the place; the other labs go on.
+ * The labs that this server knows: folders with `lab.yaml` and `rubric.yaml`, read anew whenever they may have
+ * changed, and parsed anew when their bytes have. A lab with a mistake is `lab_invalid`, with the file and the place; the other labs go on.
  */
 export interface LabDefinition {
   readonly lab: string;
@@ -19,6 +19,8 @@ export interface LabDefinition {
 interface CachedLab {
   readonly digest: string;
   readonly definition: LabDefinition;
+  /** Of its files when they were read; null where they had been written just then. */
+  readonly state: string | null;
 }
 
 export class LabFolder {
@@ -47,6 +49,11 @@ export class LabFolder {
     if (!slug.success) {
       throw new RingsideError("not_found");
     }
+    const known = this.#cache.get(slug.data);
+    const state = await this.#stateOf(slug.data);
+    if (known !== undefined && state !== null && known.state === state) {
+      return known.definition;
+    }
     const labText = await this.#read(slug.data, "lab.yaml", LAB_FILE_BYTES_MAX);
     if (labText === null) {
       throw new RingsideError("not_found", { message: `This server has no lab ${slug.data}` });
@@ -56,17 +63,31 @@ export class LabFolder {
       throw invalid(slug.data, "rubric.yaml", "is missing");
     }
     const digest = createHash("sha256").update(labText).update("\0").update(rubricText).digest("hex");
-    const cached = this.#cache.get(slug.data);
-    if (cached?.digest === digest) {
-      return cached.definition;
-    }
-    const definition = {
-      lab: slug.data,
-      file: parseLabFile(`${slug.data}/lab.yaml`, labText),
-      rubric: readRubric(`${slug.data}/rubric.yaml`, rubricText),
-    };
-    this.#cache.set(slug.data, { digest, definition });
+    const definition = known?.digest === digest ? known.definition : this.#parse(slug.data, labText, rubricText);
+    this.#cache.set(slug.data, { digest, definition, state });
     return definition;
+  }
+
+  #parse(lab: string, labText: string, rubricText: string): LabDefinition {
+    return {
+      lab,
+      file: parseLabFile(`${lab}/lab.yaml`, labText),
+      rubric: readRubric(`${lab}/rubric.yaml`, rubricText),
+    };
+  }
+
+  /** What tells one version of a lab's files from another; null where one is missing, or so new that it cannot tell. */
+  async #stateOf(lab: string): Promise<string | null> {
+    const settledAt = Date.now() - LAB_SETTLED_MS;
+    try {
+      const files = await Promise.all(["lab.yaml", "rubric.yaml"].map((name) => stat(join(this.#folder, lab, name))));
+      if (files.some(({ ctimeMs }) => ctimeMs > settledAt)) {
+        return null;
+      }
+      return files.map(({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(" ")).join(", ");
+    } catch {
+      return null; // reading them says what is wrong
+    }
   }
 
   async #read(lab: string, name: string, bytesMax: number): Promise<string | null> {

@@ -2,6 +2,7 @@ import { type Lab, RingsideError } from "@ringside/shared";
 import { isAdmin } from "../auth/access.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Database } from "../database/database.ts";
+import { type Queryable, statement } from "../database/sql.ts";
 import type { Course } from "../generated/client.ts";
 import type { ImageShelf } from "../images/image-shelf.ts";
 import type { LabDefinition } from "./lab-folder.ts";
@@ -30,27 +31,25 @@ export async function visibleOffers(
   return rows.map((row) => ({ course: row.course, lab: row.lab }));
 }
 
+const FIND_OFFERS = statement<Course>(
+  "find offers",
+  `SELECT c."id", c."title", c."secret", c."createdAt" FROM "Course" c
+   JOIN "CourseLab" l ON l."courseId" = c."id" AND l."lab" = $1
+   WHERE ($2::text[] IS NULL OR c."id" = ANY ($2)) AND ($3::text IS NULL OR c."id" = $3) ORDER BY c."id"`,
+);
+
 /**
  * The one offer that a request means.
  * @throws RingsideError not_found, or bad_request where several courses offer the lab and none was named
  */
 export async function needOffer(
-  database: Database,
+  sql: Queryable,
   principal: Principal,
   lab: string,
   course: string | undefined,
 ): Promise<Offer> {
-  // One statement: a class asks at once.
-  const courses = await database.course.findMany({
-    where: {
-      AND: [
-        isAdmin(principal) ? {} : { id: { in: [...principal.roles.keys()] } },
-        course === undefined ? {} : { id: course },
-        { labs: { some: { lab } } },
-      ],
-    },
-    orderBy: { id: "asc" },
-  });
+  const own = isAdmin(principal) ? null : [...principal.roles.keys()];
+  const courses = await sql.query(FIND_OFFERS, [lab, own, course ?? null]);
   const [only, ...others] = courses;
   if (only === undefined) {
     throw new RingsideError("not_found", { message: `None of your courses offers a lab ${lab}` });

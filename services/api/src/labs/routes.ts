@@ -75,7 +75,7 @@ export function registerLabRoutes(app: TypedApp, { database, labs, images, log }
       },
     },
     async (request) => {
-      const offer = await needOffer(database, principalOf(request), request.params.lab, request.query.course);
+      const offer = await needOffer(database.sql, principalOf(request), request.params.lab, request.query.course);
       return labBody(images, offer.course.id, await labs.load(offer.lab));
     },
   );

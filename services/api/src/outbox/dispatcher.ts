@@ -1,9 +1,9 @@
 import { startJobSchema } from "@ringside/shared";
 import type { Database } from "../database/database.ts";
+import { statement } from "../database/sql.ts";
 import { pause } from "../deadline.ts";
 import { OUTBOX_BATCH_MS_MAX, OUTBOX_BATCH_ROWS, OUTBOX_BATCHES_MAX, OUTBOX_POLL_MS } from "../limits.ts";
 import type { JobQueues } from "../queues/job-queues.ts";
-import { markQueued } from "../sessions/transitions.ts";
 import { START_JOB } from "./outbox.ts";
 
 /**
@@ -18,7 +18,7 @@ export interface DispatcherOptions {
 }
 
 interface Row {
-  readonly id: bigint;
+  readonly id: string;
   readonly queue: string;
   readonly name: string;
   readonly jobId: string;
@@ -81,12 +81,24 @@ async function dispatchAll(options: DispatcherOptions, signal: AbortSignal): Pro
   }
 }
 
+const TAKE_ROWS = statement<Row>(
+  "take outbox rows",
+  `SELECT "id"::text, "queue", "name", "jobId", "payload" FROM "OutboxRow" o
+   ORDER BY o."id" LIMIT $1 FOR UPDATE SKIP LOCKED`,
+);
+
+/** The rows go, and the sessions whose start jobs they were are `queued`: for a whole class in one statement. */
+const FINISH_ROWS = statement<unknown>(
+  "finish outbox rows",
+  `WITH "sent" AS (DELETE FROM "OutboxRow" WHERE "id" = ANY ($1::bigint[]))
+   UPDATE "Session" s SET "state" = 'queued' FROM unnest($2::text[], $3::int[]) AS "job" ("session", "epoch")
+   WHERE s."id" = "job"."session" AND s."epoch" = "job"."epoch" AND s."state" = 'requested'`,
+);
+
 /** Adds the oldest rows to their queues, one round trip for each queue, and deletes those that were taken. */
 async function dispatchBatch({ database, queues }: DispatcherOptions): Promise<Batch> {
-  return database.$transaction(async (tx) => {
-    const rows = await tx.$queryRaw<Row[]>`
-      SELECT "id", "queue", "name", "jobId", "payload" FROM "OutboxRow"
-      ORDER BY "id" LIMIT ${OUTBOX_BATCH_ROWS} FOR UPDATE SKIP LOCKED`;
+  return database.sql.transaction(async (tx) => {
+    const rows = await tx.query(TAKE_ROWS, [OUTBOX_BATCH_ROWS]);
     if (rows.length === 0) {
       return { sent: [], error: undefined };
     }
@@ -108,9 +120,12 @@ async function dispatchBatch({ database, queues }: DispatcherOptions): Promise<B
         break;
       }
     }
-    await tx.outboxRow.deleteMany({ where: { id: { in: sent.map((row) => row.id) } } });
     const starts = sent.filter((row) => row.name === START_JOB).map((row) => startJobSchema.parse(row.payload));
-    await markQueued(tx, starts);
+    await tx.query(FINISH_ROWS, [
+      sent.map(({ id }) => id),
+      starts.map(({ session }) => session),
+      starts.map(({ epoch }) => epoch),
+    ]);
     return { sent, error };
   });
 }

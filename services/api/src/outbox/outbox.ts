@@ -26,7 +26,12 @@ const STOP_JOB = "stop" satisfies CellJobName;
 
 /** @param cell whose own queue takes it; null: the queue of all cells */
 export async function putStartJob(tx: Transaction, cell: string | null, job: StartJob): Promise<void> {
-  await put(tx, { queue: startQueue(cell), name: START_JOB, jobId: startJobId(job), payload: job });
+  await put(tx, startRow(cell, job));
+}
+
+/** The row that `putStartJob` writes. */
+export function startRow(cell: string | null, job: StartJob): NewRow & { readonly payload: StartJob } {
+  return { queue: startQueue(cell), name: START_JOB, jobId: startJobId(job), payload: job };
 }
 
 /** The queue that has the start jobs of a cell, or of all cells. */
@@ -59,9 +64,13 @@ export async function putOrphanStopJob(tx: Transaction, report: Report): Promise
   await put(tx, { queue: cellQueue(cell), name: STOP_JOB, jobId: `${stopJobId(job)}.${kind}`, payload: job });
 }
 
-async function put(
-  tx: Transaction,
-  data: { queue: string; name: string; jobId: string; payload: Prisma.InputJsonObject },
-): Promise<void> {
+interface NewRow {
+  readonly queue: string;
+  readonly name: string;
+  readonly jobId: string;
+  readonly payload: Prisma.InputJsonObject;
+}
+
+async function put(tx: Transaction, data: NewRow): Promise<void> {
   await tx.outboxRow.create({ data });
 }

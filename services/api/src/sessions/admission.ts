@@ -1,5 +1,6 @@
+import assert from "node:assert/strict";
 import { RingsideError } from "@ringside/shared";
-import type { Database, Transaction } from "../database/database.ts";
+import { type Queryable, statement } from "../database/sql.ts";
 import {
   NO_CAPACITY_RETRY_AFTER_SECONDS,
   QUEUE_RETRY_PERCENT,
@@ -49,7 +50,7 @@ interface Count {
  * @throws RingsideError conflict, quota_exceeded, no_capacity, queue_full
  */
 export async function requireRoom(
-  tx: Transaction,
+  tx: Queryable,
   request: AdmissionRequest,
   bounds: SessionBounds,
 ): Promise<{ readonly position: number }> {
@@ -91,21 +92,32 @@ function refuseSecondOfLab({ own }: Count, { course, lab, isFork }: AdmissionReq
   }
 }
 
-async function countSessions(tx: Transaction, { user, lab }: AdmissionRequest): Promise<Count> {
-  const [count] = await tx.$queryRaw<[Count]>`
-    SELECT
-      coalesce(json_agg(json_build_object('id', "id", 'course', "courseId", 'lab', "lab",
-        'fork', "forkedFromId" IS NOT NULL)) FILTER (WHERE "userId" = ${user}), '[]') AS "own",
-      (count(*) FILTER (WHERE "state" <> 'hibernated'))::int AS "live",
-      (count(*) FILTER (WHERE "state" = 'hibernated'))::int AS "hibernated",
-      (count(*) FILTER (WHERE "state" IN ('requested', 'queued')))::int AS "queued",
-      (count(*) FILTER (WHERE "lab" = ${lab}))::int AS "ofLab"
-    FROM "Session" WHERE "state" IN ('requested', 'queued', 'starting', 'ready', 'attached', 'hibernated')`;
+const COUNT_SESSIONS = statement<Count>(
+  "count sessions",
+  `SELECT
+     coalesce(json_agg(json_build_object('id', "id", 'course', "courseId", 'lab', "lab",
+       'fork', "forkedFromId" IS NOT NULL)) FILTER (WHERE "userId" = $1), '[]') AS "own",
+     (count(*) FILTER (WHERE "state" <> 'hibernated'))::int AS "live",
+     (count(*) FILTER (WHERE "state" = 'hibernated'))::int AS "hibernated",
+     (count(*) FILTER (WHERE "state" IN ('requested', 'queued')))::int AS "queued",
+     (count(*) FILTER (WHERE "lab" = $2))::int AS "ofLab"
+   FROM "Session" WHERE "state" IN ('requested', 'queued', 'starting', 'ready', 'attached', 'hibernated')`,
+);
+
+async function countSessions(tx: Queryable, { user, lab }: AdmissionRequest): Promise<Count> {
+  const [count] = await tx.query(COUNT_SESSIONS, [user, lab]);
+  assert(count !== undefined, "a count has one row");
   return count;
 }
 
-async function startsLately(database: Pick<Database, "session">): Promise<number> {
-  return database.session.count({ where: { readyAt: { gt: new Date(Date.now() - QUEUE_SPEED_WINDOW_MS) } } });
+const COUNT_STARTS = statement<{ readonly starts: number }>(
+  "count starts",
+  `SELECT count(*)::int AS "starts" FROM "Session" WHERE "readyAt" > $1`,
+);
+
+async function startsLately(tx: Queryable): Promise<number> {
+  const [count] = await tx.query(COUNT_STARTS, [new Date(Date.now() - QUEUE_SPEED_WINDOW_MS)]);
+  return count?.starts ?? 0;
 }
 
 /**

@@ -2,12 +2,14 @@ import { newId, type Parameters, RingsideError } from "@ringside/shared";
 import { putAudit } from "../audit/audit.ts";
 import type { CellClient, ServiceRole } from "../cells/client.ts";
 import type { Database, Transaction } from "../database/database.ts";
+import { inPrisma } from "../database/sql.ts";
 import type { Session } from "../generated/client.ts";
 import { QUEUE_WAIT_MS_MAX } from "../limits.ts";
 import { type AdmissionRequest, requireRoom, type SessionBounds } from "./admission.ts";
 import { findByKey, type KeyedRequest, lockUser, type Provisioned, putKey } from "./provision.ts";
 import { needCell, requireSavable } from "./requests.ts";
 import { putSessionStart } from "./start.ts";
+import type { SessionRow } from "./view.ts";
 
 /** The name under which the cell keeps the state that a copy's start job asks for. */
 const FORK_STATE = "fork";
@@ -20,7 +22,7 @@ export interface ForkOptions {
 }
 
 export interface ForkRequest extends KeyedRequest {
-  readonly original: Session;
+  readonly original: SessionRow;
   readonly role: ServiceRole;
   readonly labSessionsMax: number | null;
   /** null: the machine as it is now. */
@@ -36,7 +38,7 @@ export interface ForkRequest extends KeyedRequest {
  */
 export async function forkSession(options: ForkOptions, request: ForkRequest): Promise<Provisioned> {
   const { database, cells } = options;
-  const before = await findByKey(database, request);
+  const before = await findByKey(database.sql, request);
   if (before !== null) {
     return { row: before, position: null };
   }
@@ -44,7 +46,7 @@ export async function forkSession(options: ForkOptions, request: ForkRequest): P
   requireSavable(original);
   const cell = needCell(original);
   // Before the cell works for nothing; it is counted again where it counts.
-  await database.$transaction((tx) => requireRoom(tx, admissionOf(request), options.bounds));
+  await requireRoom(database.sql, admissionOf(request), options.bounds);
   const into = newId("ses");
   const errand = { session: original.id, cell, user: principal.user.id, signal };
   await cells.machine(errand, role, { do: "fork", name: request.checkpoint, into });
@@ -72,12 +74,13 @@ async function writeFork(
 ): Promise<Provisioned> {
   const { principal, original } = request;
   return database.$transaction(async (tx) => {
-    await lockUser(tx, principal.user.id);
-    const before = await findByKey(tx, request);
+    const sql = inPrisma(tx);
+    await lockUser(sql, principal.user.id);
+    const before = await findByKey(sql, request);
     if (before !== null) {
       return { row: before, position: null };
     }
-    await requireRoom(tx, admissionOf(request), bounds);
+    await requireRoom(sql, admissionOf(request), bounds);
     const session = await createFork(tx, request, made);
     await putKey(tx, request, session.id);
     await putSessionStart(tx, session);

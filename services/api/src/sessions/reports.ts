@@ -3,6 +3,9 @@ import type { Database, Transaction } from "../database/database.ts";
 import type { Session } from "../generated/client.ts";
 import { putOrphanStopJob } from "../outbox/outbox.ts";
 import { endSession, moveSession } from "./transitions.ts";
+import { applyUsual } from "./usual-report.ts";
+
+export type Applied = "no job" | "may have left a job";
 
 /**
  * What a cell's report does to a session. Reports come at least once, late, and in any order:
@@ -15,10 +18,14 @@ import { endSession, moveSession } from "./transitions.ts";
  *   presence                                             counts if it is newer than the last by the cell's clock;
  *                                                        one that overtakes `ready` is kept until then
  *   ended, failed                                        the first one decides
+ *
+ * @returns whether a job may have been left in the outbox
  */
-export async function applyReport(database: Database, report: Report): Promise<void> {
+export async function applyReport(database: Database, report: Report): Promise<Applied> {
+  if (await applyUsual(database.sql, report)) {
+    return "no job";
+  }
   await database.$transaction(async (tx) => {
-    // One statement both locks and reads: a class's reports come in one burst.
     const [session] = await tx.$queryRaw<Locked[]>`
       SELECT "id", "epoch", "state"::text, "readyAt", "sessionMinutes", "debuggers", "presenceAtMs", "machineAtMs",
         "how"::text, "startCell" FROM "Session" WHERE "id" = ${report.session} FOR UPDATE`;
@@ -34,6 +41,7 @@ export async function applyReport(database: Database, report: Report): Promise<v
     }
     // A newer epoch than ours was never given out.
   });
+  return "may have left a job";
 }
 
 type Locked = Pick<

@@ -6,7 +6,8 @@ import type { Core } from "../core.ts";
 import type { Session as SessionModel } from "../generated/client.ts";
 import { IDEMPOTENCY_KEY_CHARS_MAX } from "../limits.ts";
 import { queuePosition } from "./queue-positions.ts";
-import { type SessionRow, sessionBody, sessionInclude } from "./view.ts";
+import { type FoundSession, readSession } from "./session-row.ts";
+import { type SessionRow, sessionBody } from "./view.ts";
 
 /** What the routes below /v1/sessions/:id have in common. */
 export const sessionParams = z.object({ id: sessionIdSchema });
@@ -24,13 +25,13 @@ export async function needSession(
   database: Core["database"],
   principal: Principal,
   id: string,
-): Promise<{ readonly row: SessionRow; readonly relation: Relation }> {
-  const row = await database.session.findUnique({ where: { id }, include: sessionInclude });
-  const relation = relationTo(principal, row);
-  if (row === null) {
+): Promise<FoundSession & { readonly relation: Relation }> {
+  const found = await readSession(database.sql, id);
+  const relation = relationTo(principal, found?.row ?? null);
+  if (found === null) {
     throw new RingsideError("not_found");
   }
-  return { row, relation };
+  return { ...found, relation };
 }
 
 /** A session's body, with its place in the queue. */

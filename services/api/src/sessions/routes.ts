@@ -61,14 +61,14 @@ function registerCreate(app: TypedApp, core: Core): void {
       const asked = { principal, idempotencyKey: request.headers["idempotency-key"], digest };
       const { row, position } = await provisions.run(async (): Promise<Provisioned> => {
         try {
-          const offer = await needOffer(database, principal, body.lab, body.course);
+          const offer = await needOffer(database.sql, principal, body.lab, body.course);
           const lab = await labs.load(offer.lab);
           const image = await images.need(lab.file.image);
           const whole = { ...asked, course: offer.course, lab, image, requestId: request.id };
           return await provisionSession(database, whole, bounds);
         } catch (error) {
           // A repeated request gets its answer even when the lab has gone since.
-          const before = error instanceof RingsideError ? await findByKey(database, asked) : null;
+          const before = error instanceof RingsideError ? await findByKey(database.sql, asked) : null;
           if (before === null) {
             throw error;
           }
@@ -116,14 +116,14 @@ function registerReads(app: TypedApp, { database, waiters }: Core): void {
     async (request) => {
       const principal = principalOf(request);
       const { id } = request.params;
-      const row = await waiters.wait({
+      const { row, position } = await waiters.wait({
         id,
         ms: request.query.wait_ms,
         signal: request.signal,
-        load: async () => (await needSession(database, principal, id)).row,
-        done: (session) => !isUnderWay(session.state),
+        load: () => needSession(database, principal, id),
+        done: (found) => !isUnderWay(found.row.state),
       });
-      return bodyOf(database, row);
+      return sessionBody(row, position);
     },
   );
 }

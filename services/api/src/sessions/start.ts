@@ -1,11 +1,28 @@
-import { parametersSchema } from "@ringside/shared";
+import { parametersSchema, type StartJob } from "@ringside/shared";
 import type { Transaction } from "../database/database.ts";
 import type { Session } from "../generated/client.ts";
 import { putStartJob } from "../outbox/outbox.ts";
 
-/** Leaves the job in the outbox that gives a session's present epoch a machine, for the cell that it names, if any. */
-export async function putSessionStart(tx: Transaction, session: Session): Promise<void> {
-  await putStartJob(tx, session.startCell, {
+type Startable = Pick<
+  Session,
+  | "id"
+  | "epoch"
+  | "userId"
+  | "lab"
+  | "image"
+  | "memoryMib"
+  | "parameters"
+  | "record"
+  | "cpuPercent"
+  | "idleMinutes"
+  | "startCell"
+  | "startState"
+  | "notAfter"
+>;
+
+/** The job that gives a session's present epoch a machine. */
+export function startJobOf(session: Startable): StartJob {
+  return {
     session: session.id,
     epoch: session.epoch,
     user: session.userId,
@@ -18,5 +35,10 @@ export async function putSessionStart(tx: Transaction, session: Session): Promis
     idleMinutes: session.idleMinutes,
     state: session.startState,
     notAfterMs: session.notAfter.getTime(),
-  });
+  };
+}
+
+/** Leaves that job in the outbox, for the cell that the session names, if any. */
+export async function putSessionStart(tx: Transaction, session: Startable): Promise<void> {
+  await putStartJob(tx, session.startCell, startJobOf(session));
 }

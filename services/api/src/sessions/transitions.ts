@@ -12,8 +12,9 @@ import { DETAIL_CHARS_MAX } from "../limits.ts";
 import { putStopJob } from "../outbox/outbox.ts";
 
 /**
- * The only place that changes a session's state. Each change is one UPDATE that names the epoch and the
- * states it may leave (SESSION_TRANSITIONS): what comes late, twice or from an older machine changes nothing.
+ * Changes a session's state. Each change is one UPDATE that names the epoch and the states it may leave
+ * (SESSION_TRANSITIONS): what comes late, twice or from an older machine changes nothing. Those that a whole class
+ * causes at once keep to the same rule in SQL: usual-report.ts, and `queued` in the outbox's dispatcher.
  */
 export interface Move {
   readonly id: string;
@@ -32,19 +33,6 @@ export async function moveSession(tx: Transaction, move: Move): Promise<boolean>
     data: { ...move.data, state: move.to },
   });
   return count === 1;
-}
-
-/** Notes that the start jobs of these sessions are in their queue: for a whole class in one statement. */
-export async function markQueued(
-  tx: Transaction,
-  jobs: readonly { readonly session: string; readonly epoch: number }[],
-): Promise<void> {
-  if (jobs.length > 0) {
-    await tx.session.updateMany({
-      where: { state: "requested", OR: jobs.map(({ session, epoch }) => ({ id: session, epoch })) },
-      data: { state: "queued" },
-    });
-  }
 }
 
 export interface SessionEnd {

@@ -1,8 +1,12 @@
 import { type EndReason, FAIL_REASONS, type FailReason, type Parameters, type Session } from "@ringside/shared";
-import type { Prisma } from "../generated/client.ts";
+import type { Prisma, Session as SessionModel } from "../generated/client.ts";
 
 export const sessionInclude = { submission: { select: { id: true } } } as const satisfies Prisma.SessionInclude;
-export type SessionRow = Prisma.SessionGetPayload<{ include: typeof sessionInclude }>;
+
+/** A session with what its body shows: by Prisma (`sessionInclude`), or by SQL (session-row.ts). */
+export interface SessionRow extends Omit<SessionModel, "presenceAtMs" | "machineAtMs"> {
+  readonly submission: { readonly id: string } | null;
+}
 
 const END_MESSAGES: Record<EndReason, string> = {
   stopped: "The session was stopped.",

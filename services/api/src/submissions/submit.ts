@@ -3,10 +3,10 @@ import { putAudit } from "../audit/audit.ts";
 import type { CellClient, Errand } from "../cells/client.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/outage.ts";
-import type { Session } from "../generated/client.ts";
 import { putGradeJob } from "../outbox/outbox.ts";
 import { requireNoFork } from "../sessions/fork.ts";
 import { endSession } from "../sessions/transitions.ts";
+import type { SessionRow } from "../sessions/view.ts";
 import type { RecordingStore } from "./recording-store.ts";
 import { type FetchedRecordings, fetchRecordings } from "./recordings.ts";
 import type { TraceStore } from "./trace-store.ts";
@@ -25,7 +25,7 @@ export interface SubmitOptions {
 }
 
 export interface SubmitRequest {
-  readonly session: Session;
+  readonly session: SessionRow;
   readonly user: string;
   readonly requestId: string;
   /** Not the client's: a submit goes on when its client hangs up. */
@@ -79,7 +79,7 @@ async function fetchTrace({ cells, traces, recordings }: SubmitOptions, request:
   }
 }
 
-function nothingRecorded({ state }: Session): RingsideError {
+function nothingRecorded({ state }: SessionRow): RingsideError {
   if (state === "requested" || state === "queued" || state === "starting") {
     return new RingsideError("session_not_ready");
   }

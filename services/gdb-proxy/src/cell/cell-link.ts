@@ -35,8 +35,11 @@ export class CellLink implements Disposable {
    * @throws RingsideError what the runner answered; cell_unreachable where it does not, or not in time: then it is
    * not known whether the request was carried out
    */
-  async ask<D extends CellLinkRequest["do"]>(asked: Asked<D>): Promise<CellLinkAnswer<D>> {
-    const { status, retryAfter, text } = await this.#post(JSON.stringify(asked));
+  async ask<D extends CellLinkRequest["do"]>(
+    asked: Asked<D>,
+    deadlineMs = this.#deadlineMs,
+  ): Promise<CellLinkAnswer<D>> {
+    const { status, retryAfter, text } = await this.#post(JSON.stringify(asked), deadlineMs);
     const body = parsed(text);
     if (status === 200) {
       const answer = cellLinkAnswers[asked.do].safeParse(body);
@@ -57,7 +60,7 @@ export class CellLink implements Disposable {
     this.#agent.destroy();
   }
 
-  async #post(body: string): Promise<Answer> {
+  async #post(body: string, deadlineMs: number): Promise<Answer> {
     try {
       return await new Promise<Answer>((resolve, reject) => {
         const sent = request({
@@ -66,7 +69,7 @@ export class CellLink implements Disposable {
           method: "POST",
           path: CELL_LINK_PATH,
           headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
-          signal: AbortSignal.timeout(this.#deadlineMs),
+          signal: AbortSignal.timeout(deadlineMs),
         });
         sent.once("error", reject);
         sent.once("response", (response) => read(response).then(resolve, reject));

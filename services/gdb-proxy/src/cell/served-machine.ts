@@ -19,6 +19,8 @@ export interface ServedMachineOptions {
   readonly presence: (debuggers: number) => void;
   /** A client wants the machine that sleeps. */
   readonly wakeMachine: () => void;
+  /** Something was typed, and the machine is recorded: it shall look. */
+  readonly nudge: () => void;
   readonly ended: () => void;
 }
 
@@ -42,7 +44,7 @@ export class ServedMachine {
   constructor({ found, ...options }: ServedMachineOptions) {
     this.#found = found;
     const { arch, qemuVersion, consoleStart, recording } = found.file;
-    const { recorder, log, startIs, wakeMachine } = options;
+    const { recorder, log, startIs, wakeMachine, nudge } = options;
     const hub = new MachineHub({
       ...{ recorder, log, wakeMachine, arch, qemuVersion, recording },
       stubPath: found.stubPath,
@@ -50,7 +52,7 @@ export class ServedMachine {
     });
     this.hub = hub;
     this.console = new MachineConsole({
-      ...{ recorder, log, wakeMachine, recording, startIs },
+      ...{ recorder, log, wakeMachine, nudge, recording, startIs },
       place: found.console,
       start: Buffer.from(consoleStart, "latin1"),
       guestMayRun: () => hub.guestMayRun,

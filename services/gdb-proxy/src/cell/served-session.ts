@@ -18,6 +18,8 @@ export interface ServedSessionOptions {
   readonly presence: (epoch: number, debuggers: number) => void;
   /** A client wants the session's machine, which sleeps. */
   readonly wakeMachine: () => void;
+  /** Something was typed at a recorded machine. */
+  readonly nudge: (epoch: number) => void;
 }
 
 /** A session that this cell records: its trace, which goes on over resets and sleep, and its present machine. */
@@ -213,6 +215,7 @@ export class ServedSession {
       startIs: from === "hibernated" ? "recorded" : startIs,
       presence: (debuggers) => this.#options.presence(epoch, debuggers),
       wakeMachine: this.#options.wakeMachine,
+      nudge: () => this.#options.nudge(epoch),
       ended: () => this.folderGone(),
     });
     this.#log.info({ epoch, from }, "machine found");

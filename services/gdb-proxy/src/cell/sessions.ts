@@ -14,6 +14,8 @@ export interface SessionsOptions {
   readonly presence: (session: string, epoch: number, debuggers: number) => void;
   /** A client wants the machine of a session, which sleeps. */
   readonly wakeMachine: (session: string) => void;
+  /** Something was typed at a recorded machine. */
+  readonly nudge: (session: string, epoch: number) => void;
 }
 
 type TraceHeader = Omit<TraceEventOf<"trace.opened">, "type" | "version" | "wall" | "seq" | "t">;
@@ -169,7 +171,7 @@ export class Sessions {
   }
 
   async #serve(session: string, machine: FoundMachine): Promise<void> {
-    const { cell, log, presence, wakeMachine } = this.#options;
+    const { cell, log, presence, wakeMachine, nudge } = this.#options;
     const { user, lab, image, arch, parameters } = machine.file;
     let trace: TraceWriter | undefined;
     try {
@@ -180,6 +182,7 @@ export class Sessions {
         log: log.child({ session }),
         presence: (epoch, debuggers) => presence(session, epoch, debuggers),
         wakeMachine: () => wakeMachine(session),
+        nudge: (epoch) => nudge(session, epoch),
       });
       this.#served.set(session, served);
       this.#refused.delete(session);

@@ -20,8 +20,8 @@ afterAll(() => {
 
 /** A keyboard, the socket that it writes to, and the guest's end of that. */
 async function plug(paced: boolean, guestMayRun = () => true) {
-  const drained = vi.fn();
-  const keyboard = new Keyboard({ paced, guestMayRun, drained });
+  const [drained, nudge] = [vi.fn(), vi.fn()];
+  const keyboard = new Keyboard({ paced, guestMayRun, drained, nudge });
   const socket = connect((server.address() as { port: number }).port, "127.0.0.1");
   await once(socket, "connect");
   const seen = guests.length;
@@ -30,7 +30,7 @@ async function plug(paced: boolean, guestMayRun = () => true) {
   if (guest === undefined) throw new Error("no guest");
   const pieces: string[] = [];
   guest.on("data", (bytes) => pieces.push(bytes.toString("latin1")));
-  return { keyboard, socket, guest, pieces, drained };
+  return { keyboard, socket, guest, pieces, drained, nudge };
 }
 
 describe("the keyboard of a plain machine", () => {
@@ -94,6 +94,29 @@ describe("the keyboard of a recorded machine", () => {
     runs = true;
     await vi.waitFor(() => expect(pieces.join("")).toBe("0123456789"));
     expect(pieces[0]).toHaveLength(CONSOLE_PACED_BYTES);
+    socket.destroy();
+  });
+
+  it("has the guest look once something was written, and once more where no echo comes", async () => {
+    const { keyboard, socket, pieces, nudge } = await plug(true);
+    keyboard.connect(socket);
+    expect(nudge).not.toHaveBeenCalled();
+    keyboard.type(Buffer.from("a"));
+    expect(nudge).toHaveBeenCalledTimes(1);
+    keyboard.heard(1);
+    keyboard.type(Buffer.from("b"));
+    expect(nudge).toHaveBeenCalledTimes(2);
+    await vi.waitFor(() => expect(nudge).toHaveBeenCalledTimes(3));
+    expect(pieces.join("")).toBe("ab");
+    socket.destroy();
+  });
+
+  it("nudges no plain machine", async () => {
+    const { keyboard, socket, pieces, nudge } = await plug(false);
+    keyboard.connect(socket);
+    keyboard.type(Buffer.from("hello"));
+    await vi.waitFor(() => expect(pieces.join("")).toBe("hello"));
+    expect(nudge).not.toHaveBeenCalled();
     socket.destroy();
   });
 });

@@ -8,6 +8,8 @@ export interface KeyboardOptions {
   readonly guestMayRun: () => boolean;
   /** There is room again. */
   readonly drained: () => void;
+  /** A paced guest was given something, or does not echo it: it may be asleep. */
+  readonly nudge: () => void;
 }
 
 /**
@@ -22,6 +24,7 @@ export class Keyboard {
   /** Bytes whose echo has not come yet. */
   #unechoed = 0;
   #silence: NodeJS.Timeout | null = null;
+  #nudgedAgain = false;
 
   constructor(options: KeyboardOptions) {
     this.#options = options;
@@ -61,7 +64,7 @@ export class Keyboard {
       this.#write(this.#kept.length);
     } else {
       if (this.#options.guestMayRun()) this.#write(CONSOLE_PACED_BYTES);
-      this.#silence = setTimeout(() => this.#goOn(), CONSOLE_ECHO_MS);
+      this.#silence = setTimeout(() => this.#silent(), CONSOLE_ECHO_MS);
     }
     if (!this.isFull) this.#options.drained();
   }
@@ -71,6 +74,18 @@ export class Keyboard {
     this.#kept = this.#kept.subarray(piece.length);
     this.#unechoed = piece.length;
     this.#socket?.write(piece);
+    if (this.#options.paced) this.#options.nudge();
+  }
+
+  /** QEMU may have heard the nudge before it saw what was typed: once more then, and a while to answer. */
+  #silent(): void {
+    if (this.#unechoed > 0 && !this.#nudgedAgain && this.#options.guestMayRun()) {
+      this.#nudgedAgain = true;
+      this.#options.nudge();
+      this.#silence?.refresh();
+    } else {
+      this.#goOn();
+    }
   }
 
   /** A guest that stands still is silent for another reason: what it has been sent still fills the FIFO. */
@@ -87,5 +102,6 @@ export class Keyboard {
     if (this.#silence !== null) clearTimeout(this.#silence);
     this.#silence = null;
     this.#unechoed = 0;
+    this.#nudgedAgain = false;
   }
 }

@@ -26,6 +26,8 @@ export interface MachineConsoleOptions {
   readonly ended: () => void;
   /** Somebody types to a machine that sleeps: rejoin() or endClients() follow. */
   readonly wakeMachine: () => void;
+  /** Something was typed, and QEMU records the machine: it shall look. Returns at once. */
+  readonly nudge: () => void;
 }
 
 /**
@@ -53,6 +55,7 @@ export class MachineConsole {
       paced: options.recording,
       guestMayRun: options.guestMayRun,
       drained: () => this.#holdTyping("taken"),
+      nudge: options.nudge,
     });
     this.#log = new ConsoleLog(options.recorder, options.log, () => performance.now());
     if (options.startIs === "new") this.#log.output(options.start);

@@ -110,6 +110,8 @@ export class FakeRunner implements AsyncDisposable {
         return { states: [this.#saved("first")] };
       case "finish":
         return { recordings: this.recordings };
+      case "nudge":
+        return { nudged: true };
       default:
         return request satisfies never;
     }

@@ -23,6 +23,7 @@ interface FakeMachine {
   readonly crash: (end: MachineEnd) => void;
   stopped: boolean;
   quit: boolean;
+  nudges: number;
 }
 
 export interface HostBedOptions {
@@ -61,11 +62,12 @@ export async function hostBed({ redis, folder, ...options }: HostBedOptions) {
     const ended = new Promise<MachineEnd>((resolve) => {
       end = resolve;
     });
-    const fake: FakeMachine = { name, origin, crash: (how) => end(how), stopped: false, quit: false };
+    const fake: FakeMachine = { name, origin, crash: (how) => end(how), stopped: false, quit: false, nudges: 0 };
     fakes.push(fake);
     return {
       ...{ name, pid: 1, consoleStart: "", ended, how: "clone", qemuVersion: "QEMU", arch: "x86_64" },
       template: TEMPLATE,
+      resumed: Promise.resolve(),
       async show(file) {
         await directory.show(name, file);
         shown = true;
@@ -86,6 +88,10 @@ export async function hostBed({ redis, folder, ...options }: HostBedOptions) {
         await options.saving?.();
         await writeFile(file, `${SAVED} ${name} ${runOn}`);
         return SAVED.length;
+      },
+      async nudge() {
+        fake.nudges += 1;
+        return true;
       },
       recordingLog: () => (job.record ? join(place(), "replay.log") : null),
       remove: () => directory.remove(name),
