@@ -17,6 +17,8 @@ export const environmentSchema = z.object({
   RINGSIDE_URL: z.url({ protocol: /^https?$/ }).optional(),
   RINGSIDE_TOKEN: z.string().min(1).optional(),
   RINGSIDE_DEBUG: z.string().optional(),
+  /** As --verify-reads, for every command that carries a gdb. */
+  RINGSIDE_VERIFY_READS: z.string().optional(),
   DATABASE_URL: z.string().min(1).optional(),
   REDIS_URL: z.string().min(1).optional(),
   RINGSIDE_SESSIONS_PER_USER: z.string().optional(),

@@ -83,6 +83,55 @@ export const CONNECT_PORTS_MAX = 64;
 /** Debuggers connected to one `ringside connect` at once; the server lets one of them drive. */
 export const CONNECT_CLIENTS_MAX = 8;
 
+// The near agent
+/** PacketSize that gdb is told. */
+export const NEAR_PACKET_BYTES = 0x4000;
+/** A larger read is answered in part, as the cell does it, so that both give the same. */
+export const NEAR_READ_BYTES_MAX = 0x1600;
+/** Pages kept of one stop, 16 MiB; with more, all are forgotten and asked again. */
+export const NEAR_PAGES_MAX = 4_096;
+/** Times that the pages of one read are asked for before the read itself goes to the cell. */
+export const NEAR_PAGE_ROUNDS_MAX = 3;
+/** Software and hardware breakpoints that are answered at once; more are asked of the cell one by one. */
+export const NEAR_BREAKPOINTS_MAX = 400;
+/** Characters of their packets, all together: they must fit into the head of one message. */
+export const NEAR_BREAKPOINT_CHARS_MAX = 96 * 1024;
+/** A breakpoint's kind that is taken without asking. */
+export const NEAR_BREAKPOINT_KIND_MAX = 16;
+/** Packets that were answered here are told at the latest when they are so many, or so long together. */
+export const NEAR_NOTED_PACKETS_COUNT = 256;
+export const NEAR_NOTED_CHARS = 32 * 1024;
+/** Packets of gdb that wait; then reading from it stops. */
+export const NEAR_PENDING_PACKETS_MAX = 64;
+/** What one chunk may bring beyond that; more, and gdb is let go. */
+export const NEAR_PENDING_BYTES_MAX = 256 * 1024;
+/** Packets taken without giving way to other connections. */
+export const NEAR_PACKETS_PER_TURN_MAX = 64;
+/** Bytes that gdb leaves unread before nothing more is taken from it. */
+export const NEAR_UNREAD_BYTES_MAX = 256 * 1024;
+/** Bytes outside packets after which it is no gdb. */
+export const NEAR_NOISE_BYTES_MAX = 4_096;
+export const NEAR_NAKS_MAX = 16;
+/** A gdb that cannot be served is given this long to send a packet, which is answered with the reason. */
+export const NEAR_REFUSAL_MS = 1_000;
+/** What the cell has not taken yet: then the link is given up. */
+export const LINK_UNSENT_BYTES_MAX = 2 * 1024 * 1024;
+/** From the open WebSocket to the cell's first message. */
+export const LINK_HELLO_MS = 15_000;
+/** An answer of the cell, but for that to a resume; it may wake the machine first. */
+export const LINK_ANSWER_MS = 60_000;
+/** A shorter message costs more time to compress than it saves on the line. */
+export const LINK_COMPRESSED_BYTES_MIN = 1_024;
+/** A link that broke off under a gdb is opened again for this long. */
+export const RECONNECT_MS_MAX = 60_000;
+/** Between two tries, doubled each time up to the most. */
+export const RECONNECT_DELAY_MS = 200;
+export const RECONNECT_DELAY_MS_MAX = 5_000;
+/** The same for a link that no gdb uses. */
+export const SPARE_DELAY_MS_MAX = 30_000;
+/** Mismatches of --verify-reads that are shown one by one. */
+export const NEAR_MISMATCHES_SHOWN_MAX = 10;
+
 /** Console output kept while a script waits for a text in it. */
 export const CONSOLE_KEPT_CHARS = 262_144;
 
@@ -107,6 +156,10 @@ export const DEMO_STEP_MS = 90_000;
 
 export const BENCH_STEP_MS = 60_000;
 export const BENCH_REPLY_BYTES_MAX = 65_536;
+/** Bytes that a delayed line of the bench holds for one direction before it stops reading. */
+export const BENCH_LINE_BYTES_MAX = 8 * 1024 * 1024;
+/** One action of a scripted gdb; the slowest has some 600 round trips, with 1,000 misses 7,000. */
+export const BENCH_ACTION_MS = 300_000;
 /** A console without output for this long has said what it had to say; a busy one is not waited for longer than MAX. */
 export const CONSOLE_QUIET_MS = 200;
 export const CONSOLE_SETTLE_MS_MAX = 2_000;
@@ -143,3 +196,13 @@ export const REPLAY_TEMPLATES_MAX = 8;
 /** Replays run as users above all those that a cell gives to its machines. */
 export const REPLAY_USER_ID_MIN = 55_000;
 export const REPLAY_USER_IDS_COUNT = 1_000;
+
+// Files of images, fetched into the cache
+/** One request's part of a file. Several go at once, so that a long line is filled from the beginning. */
+export const FETCH_PART_BYTES = 2 * 1024 * 1024;
+export const FETCH_PARTS_MAX = 8;
+/** Tries for each part, and the pause before the next one. */
+export const FETCH_TRIES_MAX = 4;
+export const FETCH_RETRY_MS = 500;
+/** What a fetch leaves behind that was killed is removed after this; none lasts as long. */
+export const FETCH_LEFT_MS = 60 * 60_000;

@@ -11,10 +11,12 @@ import { addFork } from "./commands/fork.ts";
 import { addGdb } from "./commands/gdb.ts";
 import { addGrade } from "./commands/grade.ts";
 import { addImage } from "./commands/image.ts";
+import { addInit } from "./commands/init.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addLabs } from "./commands/labs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addMachine } from "./commands/machine.ts";
+import { addPipe } from "./commands/pipe.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addStart } from "./commands/start.ts";
@@ -50,7 +52,10 @@ export function createProgram(context: Omit<Context, "json">): Command {
     })
     .addHelpText("after", () => `${EXAMPLES}\n\nExit codes:\n${exitCodesHelp()}`);
   const groups: readonly [string, readonly ((program: Command, context: Context) => void)[]][] = [
-    ["Students:", [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addConsole, addGrade]],
+    [
+      "Students:",
+      [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addInit, addPipe, addConsole, addGrade],
+    ],
     ["Machines:", [addMachine, addCheckpoint, addFork]],
     ["Instructors:", [addCourse, addTrace, addVerify, addReplay, addTop]],
     ["Operators:", [addUp, addCell, addKeys, addDemo, addDoctor, addImage, addTest, addBench]],

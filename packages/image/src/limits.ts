@@ -14,3 +14,9 @@ export const LOCK_POLL_MS = 250;
 export const MANIFEST_BYTES_MAX = 1024 * 1024;
 /** Kernel trees have some 80,000 files; more than this is not a kernel tree. */
 export const SOURCE_FILES_MAX = 500_000;
+/** Sections of an ELF file that are looked at for its build-id. A kernel has some 40. */
+export const ELF_SECTIONS_MAX = 1_000;
+/** Of a note section, at most this much is read. */
+export const ELF_NOTES_BYTES_MAX = 64 * 1024;
+/** Builds that a cache's list of images may have. */
+export const IMAGES_LISTED_MAX = 1_000;

@@ -1,3 +1,5 @@
+export * from "./agent-conditions.ts";
+export * from "./agent-expression.ts";
 export * from "./decoder.ts";
 export * from "./encoder.ts";
 export * from "./frame.ts";
@@ -14,5 +16,7 @@ export * from "./packets/registers.ts";
 export * from "./packets/resume.ts";
 export * from "./packets/threads.ts";
 export * from "./packets/transfer.ts";
+export { ProcessIds } from "./process-ids.ts";
 export * from "./registers.ts";
 export * from "./stop-reply.ts";
+export * from "./virtual-files.ts";

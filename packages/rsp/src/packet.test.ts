@@ -29,7 +29,18 @@ describe("parsePacket", () => {
         ],
       },
     ],
-    ["vCont;r1,2:1", { kind: "vCont", actions: [{ action: "range", signal: null, thread: "1" }] }],
+    [
+      "vCont;r1000,10Ff:1;c",
+      {
+        kind: "vCont",
+        actions: [
+          { action: "range", start: 0x1000n, end: 0x10ffn, signal: null, thread: "1" },
+          { action: "continue", signal: null, thread: null },
+        ],
+      },
+    ],
+    ["vCont;r1000", { kind: "unknown" }],
+    ["vCont;r11111111111111111,1", { kind: "unknown" }],
     ["bs", { kind: "reverse", action: "step" }],
     ["Hg0", { kind: "H", operation: "g", thread: "0" }],
     ["Hc-1", { kind: "H", operation: "c", thread: "-1" }],
@@ -52,7 +63,19 @@ describe("parsePacket", () => {
     ["R00", { kind: "R" }],
     ["vRun;00", { kind: "vRun" }],
     ["F1,2", { kind: "F" }],
-    ["vFile:open:00", { kind: "vFile" }],
+    ["vFile:setfs:0", { kind: "vFile", request: { operation: "setfs", process: 0 } }],
+    ["vFile:open:2f61,0,1c0", { kind: "vFile", request: { operation: "open", path: "/a", flags: 0, mode: 0x1c0 } }],
+    ["vFile:pread:1,1000,20", { kind: "vFile", request: { operation: "pread", handle: 1, length: 4096, offset: 32 } }],
+    ["vFile:close:a", { kind: "vFile", request: { operation: "close", handle: 10 } }],
+    ["vFile:fstat:0", { kind: "vFile", request: { operation: "fstat", handle: 0 } }],
+    ["vFile:stat:2f", { kind: "vFile", request: { operation: "stat", path: "/" } }],
+    ["vFile:readlink:2f", { kind: "vFile", request: { operation: "readlink", path: "/" } }],
+    ["vFile:unlink:2f", { kind: "vFile", request: { operation: "unlink", path: "/" } }],
+    ["vFile:pwrite:0,0,abc,def", { kind: "vFile", request: { operation: "pwrite", handle: 0 } }],
+    ["vFile:open:00", { kind: "vFile", request: { operation: "other" } }],
+    ["vFile:open:0,0,0", { kind: "vFile", request: { operation: "other" } }],
+    ["vFile:pread:0,1", { kind: "vFile", request: { operation: "other" } }],
+    ["vFile", { kind: "vFile", request: { operation: "other" } }],
     ["Qqemu.PhyMemMode:1", { kind: "qemu" }],
     ["", { kind: "unknown" }],
     ["M10,2:ab", { kind: "unknown" }],
@@ -67,7 +90,21 @@ describe("parsePacket", () => {
   });
 
   it("never throws", () => {
-    const heads = fc.constantFrom("", "m", "M", "Z0,", "vCont;", "qXfer:", "qRcmd,", "H", "qSupported:", "P", "G");
+    const heads = fc.constantFrom(
+      "",
+      "m",
+      "M",
+      "Z0,",
+      "vCont;",
+      "qXfer:",
+      "qRcmd,",
+      "vFile:open:",
+      "vFile:pread:",
+      "H",
+      "qSupported:",
+      "P",
+      "G",
+    );
     fc.assert(
       fc.property(heads, fc.string({ unit: "binary" }), (head, rest) => {
         expect(typeof parsePacket(head + rest).kind).toBe("string");

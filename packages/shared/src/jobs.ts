@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkpointNameSchema } from "./cell-link.ts";
 import { cellIdSchema, epochSchema, sessionIdSchema, sha256Schema, submissionIdSchema, userIdSchema } from "./ids.ts";
-import { labSlugSchema, parametersSchema } from "./lab.ts";
+import { labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
 import { CPU_PERCENT_DEFAULT, CPU_PERCENT_MIN, SESSION_MINUTES_MAX } from "./limits.ts";
 import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
 
@@ -37,6 +37,7 @@ export const startJobSchema = z.strictObject({
   /** Percent of one core that the guest may use over time. */
   cpuPercent: z.int().min(CPU_PERCENT_MIN).max(100).default(CPU_PERCENT_DEFAULT),
   idleMinutes: z.int().min(0).max(SESSION_MINUTES_MAX).default(0),
+  onDisconnect: z.enum(ON_DISCONNECT).default("run"),
   /** A saved state of this very session to start from, by name; null: a fresh machine. Only for the cell that has it. */
   state: checkpointNameSchema.nullable().default(null),
   /** Wall time in ms after which nobody waits for this machine any more. */
@@ -85,6 +86,14 @@ export const reportSchema = z.discriminatedUnion("kind", [
     cell: cellIdSchema,
     atMs: z.int(),
     debuggers: z.int().min(0),
+  }),
+  /** Somebody who debugs the machine wants a fresh one in its place: gdb's `kill`, `monitor reset`. */
+  z.strictObject({
+    kind: z.literal("reset_wanted"),
+    ...sessionRef,
+    cell: cellIdSchema,
+    atMs: z.int(),
+    user: userIdSchema,
   }),
   z.strictObject({
     kind: z.literal("ended"),

@@ -35,6 +35,10 @@ export const parameterRuleSchema = z.discriminatedUnion("kind", [
 ]);
 export type ParameterRule = z.infer<typeof parameterRuleSchema>;
 
+/** What becomes of a machine that stands for a debugger which hangs up without a word. */
+export const ON_DISCONNECT = ["run", "stay"] as const;
+export type OnDisconnect = (typeof ON_DISCONNECT)[number];
+
 /** `lab.yaml`: everything about a lab but its rubric and handouts, which stand beside it. */
 export const labFileSchema = z.strictObject({
   title: bilingualSchema,
@@ -55,6 +59,7 @@ export const labFileSchema = z.strictObject({
       sessions: z.int().min(1).nullable().default(null),
     })
     .prefault({}),
+  debugger: z.strictObject({ on_disconnect: z.enum(ON_DISCONNECT).default("run") }).prefault({}),
   /** What a student types into gdb and the console first; shown by `ringside connect`. */
   first_steps: z
     .strictObject({ gdb: z.array(z.string().max(200)).max(20), console: z.array(z.string().max(200)).max(20) })

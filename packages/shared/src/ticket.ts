@@ -34,6 +34,8 @@ export type TicketClaims = z.infer<typeof ticketClaimsSchema>;
 export const PROXY_PATHS = {
   gdb: (session: string) => `/v1/sessions/${session}/gdb`,
   console: (session: string) => `/v1/sessions/${session}/console`,
+  /** A near agent's WebSocket, kind `gdb`: the messages of packages/link, its own subprotocol. */
+  link: (session: string) => `/v1/sessions/${session}/link`,
   /** POST, kind `tcp-entry`: body tcpEntryRequestSchema. */
   tcpEntry: (session: string) => `/v1/sessions/${session}/tcp-entry`,
   /** POST, kind `machine`: body machineErrandSchema, answer machineErrandAnswerSchema. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { NewTraceEvent } from "./events.ts";
-import { EVENT_DATA_CHARS_MAX } from "./limits.ts";
+import { ANSWER_CHARS_MAX, EVENT_DATA_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX } from "./limits.ts";
+import { QUESTION } from "./question.ts";
 
 /**
  * Writes an event as the body of its line, member by member, so that nothing the reader would refuse can
@@ -60,6 +61,13 @@ function members(event: NewTraceEvent): string {
       return from(event.connection);
     case "gdb.refused":
       return from(event.connection) + rest({ why: text(event.why, WHY_REFUSED_CHARS_MAX) });
+    case "gdb.noted":
+      return from(event.connection) + noted(event.packets);
+    case "answer.given":
+      assert(QUESTION.test(event.question), "not a question's name");
+      return from(event.connection) + rest({ question: event.question, value: text(event.value, ANSWER_CHARS_MAX) });
+    case "seat.taken":
+      return `,"connection":${count(event.connection, 0)}`;
     case "machine.resumed":
       return `,"connection":${count(event.connection, 0)},"action":"${event.action}"`;
     case "machine.stopped":
@@ -77,9 +85,24 @@ function stopped(event: NewTraceEvent & { type: "machine.stopped" }): string {
   assert(event.registers.length <= REGISTERS_CHARS_MAX && REGISTERS.test(event.registers), "registers are not hex");
   assert(event.frames.length <= FRAMES_MAX && event.frames.every((frame) => ADDRESS.test(frame)), "bad frames");
   const frames = event.frames.length === 0 ? "" : `"${event.frames.join('","')}"`;
-  const icount = event.icount === undefined ? "" : `,"icount":${count(event.icount, 0)}`;
-  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]${icount}`;
+  const counts = optional("icount", event.icount, 0) + optional("steps", event.steps, 1);
+  const misses = optional("misses", event.misses, 1);
+  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]${counts}${misses}`;
 }
+
+function noted(packets: readonly string[]): string {
+  assert(packets.length > 0 && packets.length <= NOTED_PACKETS_MAX, `${packets.length} packets in one event`);
+  assert(
+    packets.every((packet) => packet.length <= NOTED_PACKET_CHARS_MAX),
+    `a packet of more than ${NOTED_PACKET_CHARS_MAX} bytes`,
+  );
+  const chars = packets.reduce((sum, packet) => sum + packet.length, 0);
+  assert(chars <= EVENT_DATA_CHARS_MAX, `more than ${EVENT_DATA_CHARS_MAX} bytes in one event`);
+  return `,"packets":[${packets.map(bytes).join(",")}]`;
+}
+
+const optional = (name: string, value: number | undefined, min: number): string =>
+  value === undefined ? "" : `,"${name}":${count(value, min)}`;
 
 const from = (connection: number): string => `,"connection":${count(connection, 1)}`;
 const data = (value: string): string => `,"data":${bytes(value)}`;

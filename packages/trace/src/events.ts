@@ -10,6 +10,8 @@ import {
   userIdSchema,
 } from "@ringside/shared";
 import { z } from "zod";
+import { ANSWER_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX } from "./limits.ts";
+import { QUESTION } from "./question.ts";
 
 /**
  * The events of a Trace: what happened in a Session, in the order in which the cell saw it.
@@ -83,7 +85,7 @@ export const eventSchema = z.discriminatedUnion("type", [
     type: z.literal("connection.opened"),
     connection: connectionSchema,
     kind: z.enum(["gdb", "console"]),
-    via: z.enum(["websocket", "tcp"]),
+    via: z.enum(["websocket", "tcp", "link"]),
     user: userIdSchema,
     role: z.enum(CONNECTION_ROLES),
   }),
@@ -101,12 +103,32 @@ export const eventSchema = z.discriminatedUnion("type", [
   z.strictObject({ ...head, type: z.literal("gdb.interrupt"), connection: connectionSchema }),
   /** The packet before this was not let through: the policy's reason. */
   z.strictObject({ ...head, type: z.literal("gdb.refused"), connection: connectionSchema, why: z.string().max(200) }),
-  /** The machine was set running; connection 0 is the cell itself (after a detach). */
+  /** Packets that the near agent answered from what it had been given, in their order. */
+  z.strictObject({
+    ...head,
+    type: z.literal("gdb.noted"),
+    connection: connectionSchema,
+    packets: z.array(z.string().max(NOTED_PACKET_CHARS_MAX)).min(1).max(NOTED_PACKETS_MAX),
+  }),
+  /** An answer that was given with `monitor answer`. */
+  z.strictObject({
+    ...head,
+    type: z.literal("answer.given"),
+    connection: connectionSchema,
+    question: z.string().regex(QUESTION),
+    value: z.string().max(ANSWER_CHARS_MAX),
+  }),
+  /** The driver's seat has changed hands; 0: nobody has it. */
+  z.strictObject({ ...head, type: z.literal("seat.taken"), connection: z.int().min(0) }),
+  /**
+   * The machine was set running; connection 0 is the cell itself (after a detach). `range`: step after step at the
+   * cell, while the program counter stays in a range that the debugger named.
+   */
   z.strictObject({
     ...head,
     type: z.literal("machine.resumed"),
     connection: z.int().min(0),
-    action: z.enum(["continue", "step"]),
+    action: z.enum(["continue", "step", "range"]),
   }),
   /**
    * The machine stopped, as the cell saw it: the stub's stop reply, the registers (`g` reply, hex, in the
@@ -123,6 +145,10 @@ export const eventSchema = z.discriminatedUnion("type", [
     frames: z.array(hexAddressSchema).max(64),
     /** In a recorded machine: guest instructions so far. */
     icount: icountSchema.optional(),
+    /** After a range: how many steps it took. */
+    steps: z.int().min(1).optional(),
+    /** How often conditions of breakpoints did not hold since the stop before, where the machine was not stopped. */
+    misses: z.int().min(1).optional(),
   }),
   z.strictObject({ ...head, type: z.literal("console.output"), data: bytesSchema }),
   /** The guest wrote faster than is kept: so many bytes were not recorded. */

@@ -51,7 +51,7 @@ export interface StoppedFact extends Base {
 
 /** What the Events of a trace say in the words of debugging. One event gives at most a few facts. */
 export type Fact =
-  | (Done & { readonly kind: "attached"; readonly to: "gdb" | "console"; readonly via: "websocket" | "tcp" })
+  | (Done & { readonly kind: "attached"; readonly to: "gdb" | "console"; readonly via: "websocket" | "tcp" | "link" })
   | (Done & { readonly kind: "left"; readonly from: "gdb" | "console"; readonly why: string })
   | (Done & {
       readonly kind: "breakpoint_inserted" | "breakpoint_removed";
@@ -83,6 +83,8 @@ export type Fact =
   | (Done & { readonly kind: "monitor"; readonly command: string; readonly accepted: boolean })
   | (Done & { readonly kind: "detached" })
   | (Done & { readonly kind: "interrupted" })
+  /** With `monitor answer`. */
+  | (Done & { readonly kind: "answered"; readonly question: string; readonly value: string })
   | (Done & { readonly kind: "console_typed"; readonly line: string })
   | (Base & { readonly kind: "console_printed"; readonly line: string })
   | (Base & { readonly kind: "machine_found" | "machine_gone"; readonly epoch: number });

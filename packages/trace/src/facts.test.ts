@@ -214,6 +214,30 @@ describe("facts of a session", () => {
     }
   });
 
+  it("tell what the near agent answered, and the answers that were given", async () => {
+    const noted: NewTraceEvent = {
+      type: "gdb.noted",
+      connection: 1,
+      packets: ["g", "qfThreadInfo", "mffffffff81a00004,8", "qRcmd,78", "Z0,1000,1"],
+    };
+    const answer: NewTraceEvent = { type: "answer.given", connection: 1, question: "handler", value: "sys_listen" };
+    const facts = await factsOf(opened, noted, answer, { type: "seat.taken", connection: 1 });
+    expect(facts.slice(1)).toMatchObject([
+      { kind: "registers_read", event: 2, who },
+      { kind: "memory_read", event: 2, who, bytes: 8, address: 0xffffffff81a00004n },
+      { kind: "answered", event: 3, who, question: "handler", value: "sys_listen" },
+    ]);
+  });
+
+  it("take the end of a range for a step", async () => {
+    const range: NewTraceEvent = { type: "machine.resumed", connection: 1, action: "range" };
+    const facts = await factsOf(opened, range, stopped({ rip: 1n }));
+    expect(facts.slice(1)).toMatchObject([
+      { kind: "resumed", action: "step" },
+      { kind: "stopped", cause: "step" },
+    ]);
+  });
+
   it("tell the console's lines, typed and printed", async () => {
     const input = (data: string): NewTraceEvent => ({ type: "console.input", connection: 1, data });
     const facts = await factsOf(opened, input("rep"), input("lyhi\r"), {

@@ -5,6 +5,7 @@ import type { TraceEvent, TraceEventOf } from "./events.ts";
 import { type Exchange, Exchanges } from "./exchanges.ts";
 import type { Fact, Who } from "./fact.ts";
 import { FunctionTable } from "./functions.ts";
+import { requestOf } from "./packets.ts";
 import { stoppedFact } from "./stop-fact.ts";
 import type { SymbolTable } from "./symbols.ts";
 
@@ -58,6 +59,7 @@ class FactReading {
       case "machine.saved":
       case "machine.written":
       case "recording.kept":
+      case "seat.taken":
         return;
       case "trace.resumed":
         // The recorder died, and with it every connection.
@@ -111,8 +113,9 @@ class FactReading {
     this.#facts.push({ kind: "left", ...at, who: client.who, from: client.kind, why });
   }
 
-  #resumed({ connection, action }: TraceEventOf<"machine.resumed">, at: At): void {
+  #resumed({ connection, action: how }: TraceEventOf<"machine.resumed">, at: At): void {
     const who = this.#clients.get(connection)?.who ?? null;
+    const action = how === "range" ? "step" : how;
     this.#lastResume = { who, action };
     this.#facts.push({ kind: "resumed", ...at, who, action });
   }
@@ -142,6 +145,14 @@ class FactReading {
       case "gdb.refused":
         client.exchanges.refuse();
         return;
+      case "gdb.noted":
+        for (const packet of event.packets) this.#noted(client, packet, at);
+        return;
+      case "answer.given": {
+        const { question, value } = event;
+        this.#facts.push({ kind: "answered", ...at, who: client.who, question, value });
+        return;
+      }
       case "gdb.interrupt":
         this.#facts.push({ kind: "interrupted", ...at, who: client.who });
         return;
@@ -153,6 +164,14 @@ class FactReading {
       default:
         event satisfies never;
     }
+  }
+
+  /** What the near agent answered: only reading is told of, and what it answers is data. */
+  #noted(client: Client, data: string, { event, t }: At): void {
+    const request = requestOf(data);
+    if (request.kind !== "read_registers" && request.kind !== "read_memory") return;
+    const fact = this.#factOf(client.who, { request, event, t, answer: "data", alone: true });
+    if (fact !== null) this.#facts.push(fact);
   }
 
   #ended(client: Client, exchanges: readonly Exchange[]): void {
@@ -223,7 +242,9 @@ interface At {
   readonly t: number;
 }
 type BreakpointRequest = Extract<Exchange["request"], { kind: "breakpoint" }>;
-type ClientEvent = TraceEventOf<"gdb.packet" | "gdb.reply" | "gdb.refused" | "gdb.interrupt" | "console.input">;
+type ClientEvent = TraceEventOf<
+  "gdb.packet" | "gdb.reply" | "gdb.refused" | "gdb.interrupt" | "gdb.noted" | "answer.given" | "console.input"
+>;
 
 /** A write that surely had no effect. What is not sure counts as done: a write must not be hidden. */
 function didNothing({ answer, alone }: Exchange): boolean {

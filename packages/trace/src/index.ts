@@ -4,6 +4,8 @@ export { readSeal } from "./existing.ts";
 export type * from "./fact.ts";
 export { deriveFacts, type FactsInput } from "./facts.ts";
 export type { Argument } from "./functions.ts";
+export { ANSWER_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX } from "./limits.ts";
+export { QUESTION } from "./question.ts";
 export { type TraceLimits, type VerifyResult, verifyTrace } from "./reader.ts";
 export { type ReplayScript, type ReplayStep, replayScripts } from "./replay-script.ts";
 export {

@@ -1,5 +1,9 @@
 /** Characters (bytes) of one packet, reply or piece of console in an event; as in events.ts. */
 export const EVENT_DATA_CHARS_MAX = 1_048_576;
+/** Packets of one `gdb.noted`, and characters (bytes) of each. */
+export const NOTED_PACKETS_MAX = 512;
+export const NOTED_PACKET_CHARS_MAX = 16 * 1024;
+export const ANSWER_CHARS_MAX = 200;
 /** One line of a trace: JSON may write a byte as six characters (`\u0000`). */
 export const LINE_BYTES_MAX = 6 * EVENT_DATA_CHARS_MAX + 65_536;
 /** More events than fit into the largest trace. */

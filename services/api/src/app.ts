@@ -9,6 +9,7 @@ import { registerConnectRoutes } from "./cells/connect-routes.ts";
 import { registerCellRoutes } from "./cells/routes.ts";
 import type { Core } from "./core.ts";
 import { registerCourseRoutes } from "./courses/routes.ts";
+import { registerDebuginfodRoutes } from "./debuginfod/routes.ts";
 import { registerGradeRoutes } from "./grades/routes.ts";
 import { errorHandler, notFoundHandler } from "./http/error-handler.ts";
 import { registerOpenApi } from "./http/openapi.ts";
@@ -57,7 +58,11 @@ export async function buildApp(core: Core): Promise<FastifyInstance> {
   await registerOpenApi(app, core.version);
 
   await app.register(async (open) => {
-    registerServiceRoutes(open.withTypeProvider<ZodTypeProvider>(), core, registry);
+    const routes = open.withTypeProvider<ZodTypeProvider>();
+    registerServiceRoutes(routes, core, registry);
+    if (core.debuginfod !== null) {
+      registerDebuginfodRoutes(routes, core.debuginfod, core.compressed);
+    }
   });
   await app.register(async (scope) => {
     await scope.register(authPlugin, { database: core.database, bursts: core.provisions });

@@ -24,6 +24,7 @@ describe("the api's environment", () => {
       ticketKeyFile: NEEDED.RINGSIDE_TICKET_KEY_FILE,
       bootstrapAdminToken: undefined,
       bounds: { perUser: 3, live: 500, hibernated: 2_000, queued: 300 },
+      debuginfod: "on",
       logLevel: "info",
     });
   });

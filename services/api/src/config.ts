@@ -32,6 +32,7 @@ const environmentSchema = z.object({
   RINGSIDE_SESSIONS_LIVE: countSchema.default(SESSIONS_LIVE_MAX),
   RINGSIDE_SESSIONS_HIBERNATED: countSchema.default(SESSIONS_HIBERNATED_MAX),
   RINGSIDE_QUEUE_LENGTH: countSchema.default(QUEUE_LENGTH_MAX),
+  RINGSIDE_DEBUGINFOD: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: logLevelSchema.default("info"),
 });
 
@@ -48,6 +49,7 @@ export interface Config {
   readonly ticketKeyFile: string;
   readonly bootstrapAdminToken: string | undefined;
   readonly bounds: SessionBounds;
+  readonly debuginfod: "on" | "off";
   readonly logLevel: z.infer<typeof logLevelSchema>;
 }
 
@@ -80,6 +82,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       hibernated: values.RINGSIDE_SESSIONS_HIBERNATED,
       queued: values.RINGSIDE_QUEUE_LENGTH,
     },
+    debuginfod: values.RINGSIDE_DEBUGINFOD,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -4,6 +4,8 @@ import type { CellClient } from "./cells/client.ts";
 import type { CellDirectory } from "./cells/directory.ts";
 import type { TicketSigner } from "./cells/tickets.ts";
 import type { Database } from "./database/database.ts";
+import type { Debuginfod } from "./debuginfod/routes.ts";
+import type { CompressedFiles } from "./files/compressed-files.ts";
 import type { ImageShelf } from "./images/image-shelf.ts";
 import type { LabFolder } from "./labs/lab-folder.ts";
 import type { Lane } from "./lane.ts";
@@ -24,6 +26,9 @@ export interface Core {
   readonly outbox: OutboxDispatcher;
   readonly labs: LabFolder;
   readonly images: ImageShelf;
+  readonly compressed: CompressedFiles;
+  /** null: not offered. */
+  readonly debuginfod: Debuginfod | null;
   readonly cells: CellDirectory;
   readonly cellClient: CellClient;
   readonly tickets: TicketSigner;

@@ -129,6 +129,8 @@ export const CELL_RETRY_AFTER_SECONDS = 3;
 export const LAB_FILE_BYTES_MAX = 64 * 1024;
 export const RUBRIC_FILE_BYTES_MAX = 256 * 1024;
 export const LABS_MAX = 200;
+/** A file that was left alone for this long when it was read has changed when its time or size has: clocks of file systems are coarse. */
+export const LAB_SETTLED_MS = 1_000;
 /** An image that has just been found is not looked for again for this long. */
 export const IMAGE_CACHE_MS = 2_000;
 
@@ -145,5 +147,18 @@ export const TRACE_STORE_BYTES_MAX = TRACE_BYTES_MAX + 1024 * 1024;
 export const RECORDING_STORE_BYTES_MAX = RECORDING_BYTES_MAX + 4 * 1024 * 1024;
 /** A session that was reset more often keeps the logs of its last machines. */
 export const RECORDINGS_PER_SUBMISSION_MAX = 20;
-/** A file that was left alone for this long when it was read has changed when its time or size has: clocks of file systems are coarse. */
-export const LAB_SETTLED_MS = 1_000;
+
+export const COMPRESSION_CHUNK_BYTES = 1024 * 1024;
+/** Different files that wait to be compressed. */
+export const COMPRESSIONS_WAITING_MAX = 64;
+
+/** debuginfod. Requests a minute and address: gdb asks once for each file that it shows. */
+export const DEBUGINFOD_RATE_MAX = 1_200;
+export const DEBUGINFOD_PATH_CHARS_MAX = 1_024;
+/** The builds of images are listed again when an unknown build-id is asked for, but not sooner than this. */
+export const BUILD_IDS_CACHE_MS = 5_000;
+/** A kernel's source files, unpacked. */
+export const SOURCES_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+export const SOURCE_FILES_MAX = 200_000;
+/** Kernels whose list of source files is kept in memory: some 400 KiB each. */
+export const SOURCE_TREES_MAX = 8;

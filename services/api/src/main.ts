@@ -27,6 +27,7 @@ async function start(config: Config, log: pino.Logger): Promise<Api> {
     bootstrapAdminToken: config.bootstrapAdminToken,
     bounds: config.bounds,
     grader: gradeInThread,
+    debuginfod: config.debuginfod,
   });
   api.app.server.maxConnections = CONNECTIONS_MAX;
   await api.app.listen({ host: config.host, port: config.port });

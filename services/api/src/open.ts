@@ -11,6 +11,10 @@ import { TicketSigner } from "./cells/tickets.ts";
 import type { Core } from "./core.ts";
 import { openDatabase } from "./database/database.ts";
 import { migrate } from "./database/migrate.ts";
+import { BuildIds } from "./debuginfod/build-ids.ts";
+import type { Debuginfod } from "./debuginfod/routes.ts";
+import { SourceTrees } from "./debuginfod/source-trees.ts";
+import { CompressedFiles } from "./files/compressed-files.ts";
 import { gradeSubmission } from "./grades/grade-submission.ts";
 import type { Grader } from "./grades/grader.ts";
 import { GradeReconciler } from "./grades/reconciler.ts";
@@ -50,6 +54,8 @@ export interface ApiOptions {
   readonly bootstrapAdminToken: string | undefined;
   readonly bounds: SessionBounds;
   readonly grader: Grader;
+  /** Whether gdb may fetch debug files and sources by build-id, without a token. */
+  readonly debuginfod: "on" | "off";
 }
 
 /** The api without a port: listen on `app`, or inject into it. Disposing ends all of it, in the reverse order. */
@@ -122,6 +128,8 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
     outbox,
     labs: new LabFolder(options.labsDir),
     images: new ImageShelf(options.cacheDir),
+    compressed: await CompressedFiles.open(options.dataDir, closing),
+    debuginfod: options.debuginfod === "on" ? await openDebuginfod(options, closing) : null,
     cells,
     cellClient: new CellClient(cells, tickets),
     tickets,
@@ -132,6 +140,10 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
     provisions: new Lane(PROVISIONS_AT_ONCE_MAX, PROVISIONS_WAITING_MAX),
     closing,
   };
+}
+
+async function openDebuginfod({ cacheDir, dataDir }: ApiOptions, closing: AbortSignal): Promise<Debuginfod> {
+  return { buildIds: new BuildIds(cacheDir), sources: await SourceTrees.open(dataDir, closing) };
 }
 
 /** Queue workers and reconcilers. */

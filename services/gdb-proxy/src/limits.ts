@@ -29,6 +29,29 @@ export const THREADS_MAX = 64;
 /** A Ctrl-C that arrives between two single steps ends the next one, if that comes within this time. */
 export const INTERRUPT_KEPT_MS = 1_000;
 export const MONITOR_COMMAND_CHARS_MAX = 200;
+/** Locally answered packets of one event, in characters (bytes). */
+export const NOTED_CHARS_MAX = 256 * 1024;
+/** What `monitor type` types at a time. */
+export const MONITOR_TYPED_CHARS_MAX = 200;
+
+// Several debuggers
+export const DEBUGGERS_MAX = 8;
+/** Breakpoints of one who hung up without a word stay in for this long, for when they come back. */
+export const RECONNECT_MS = 60_000;
+/**
+ * Who does not drive but must be told a stop of a machine that runs sees it standing until they have asked for
+ * nothing for GLANCE_IDLE_MS, and no longer than GLANCE_MS.
+ */
+export const GLANCE_IDLE_MS = 400;
+export const GLANCE_MS = 3_000;
+
+// Stepping and conditions beside the stub
+/** Steps of a range without giving way to other machines. */
+export const RANGE_STEPS_PER_TURN_MAX = 64;
+/** Steps after which a range ends where it is; gdb asks again. */
+export const RANGE_STEPS_MAX = 1_000_000;
+/** Conditions that do not hold, without giving way to other machines. */
+export const CONDITION_MISSES_PER_TURN_MAX = 16;
 
 // What a stop is recorded with
 export const STOP_FRAMES_MAX = 48;
@@ -58,6 +81,70 @@ export const PINGS_MISSED_MAX = 2;
 /** A closing client that does not answer the close frame is cut off. */
 export const CLOSE_GRACE_MS = 2_000;
 export const CONNECTIONS_MAX = 2_000;
+
+// The link
+/** Where the other side is no further away than this, one more question costs less than a guess. */
+export const LINK_RTT_SMALL_MS = 1;
+/** Pings whose fastest answer counts as the round trip. */
+export const LINK_RTT_SAMPLES_MAX = 4;
+/** Unsent bytes above which nothing more is taken from a near agent; one more message makes it less than 2 MiB. */
+export const LINK_UNSENT_BYTES_MAX = 512 * 1024;
+/** Messages that one chunk may bring beyond that. */
+export const LINK_HELD_MESSAGES_MAX = 16;
+/** Attaches of one link that wait for the one before to be over. */
+export const LINK_ATTACHES_WAITING_MAX = 4;
+/** Packets of one request that are carried out without giving way to other connections. */
+export const LINK_PACKETS_PER_TURN_MAX = 32;
+/** Pages that are known at one stop: 2 MiB. */
+export const LINK_STOP_PAGES_MAX = 512;
+/** Pages that come with a stop. */
+export const BUNDLE_PAGES_MAX = 96;
+/** Where the line is short, guesses at a stop end after this; where it is long, after a share of its round trip. */
+export const BUNDLE_MS = 8;
+export const BUNDLE_MS_MAX = 50;
+/** Code before and behind the place where the machine stopped. */
+export const BUNDLE_CODE_BYTES = 0x400;
+/** A longer instruction does not exist. */
+export const INSTRUCTION_BYTES_MAX = 16;
+/** Linux's kernel stacks are this large and start at multiples of it. */
+export const KERNEL_STACK_BYTES = 16 * 1024;
+/** Of a stack without such an end. */
+export const BUNDLE_STACK_PAGES_MAX = 4;
+export const BUNDLE_FRAME_PAGES_MAX = 16;
+export const BUNDLE_REGISTER_PAGES_MAX = 16;
+/** Pages that come with the end of a step because they were read at the stop before. */
+export const STEP_PAGES_MAX = 16;
+/** Code that the innermost frames return to, after a step. */
+export const STEP_FRAME_PAGES_MAX = 2;
+/** Pages that come with a step where the line is short. */
+export const STEP_PAGES_NEARBY_MAX = 2;
+/** Pages that a client read lately, and stops without reading one after which it is forgotten. */
+export const RECENT_PAGES_MAX = 48;
+export const RECENT_STOPS_MAX = 8;
+/** Read-ahead: pages that come with the first one, and at most. */
+export const AHEAD_FIRST_PAGES_MAX = 4;
+export const AHEAD_PAGES_MAX = 32;
+/** Places where one client reads on and on. */
+export const AHEAD_STREAMS_MAX = 8;
+/** Reads that are looked at for the way from one list node to the next. */
+export const CHASE_READS_MAX = 64;
+/** A read of more bytes is no reading of a pointer. */
+export const CHASE_POINTER_READ_BYTES_MAX = 256;
+export const CHASE_NODES_MAX = 64;
+export const CHASE_PAGES_MAX = 64;
+/** How far from a node's pointer the node's other fields may lie. */
+export const CHASE_SPAN_BYTES = 0x2000;
+/** Fields of each node that are followed. */
+export const CHASE_FIELDS_MAX = 16;
+/** Physical memory that may be read in whole pages wherever it is mapped one to one: below any device. */
+export const RAM_BYTES_SURE = { x86_64: 512 * 1024 * 1024, i386: 32 * 1024 * 1024 } as const;
+
+// Files for gdb
+/** Images whose files are known. */
+export const FILE_SETS_MAX = 64;
+/** Sections of an ELF file that are looked at, and bytes of their names. A kernel has some 40. */
+export const ELF_SECTIONS_MAX = 1_000;
+export const ELF_NAMES_BYTES_MAX = 64 * 1024;
 
 // The console
 export const CONSOLE_FIRST_BYTES = 64 * 1024;
@@ -107,6 +194,7 @@ export const DRAIN_MS = 4_000;
 export const WAKE_MS = 30_000;
 /** Saving takes tens of ms, but a busy cell may do many at once. */
 export const CELL_LINK_MS = 30_000;
+/** A nudge that takes longer is of no use any more: the guest wakes of itself within a second. */
 export const NUDGE_MS = 1_000;
 export const CELL_LINK_ANSWER_BYTES_MAX = 64 * 1024;
 export const CELL_LINK_SOCKETS_MAX = 16;

@@ -17,21 +17,29 @@ import type { Logger } from "pino";
 import { awaitRedis } from "./await-redis.ts";
 import { Announcement } from "./cell/announcement.ts";
 import { CellLink } from "./cell/cell-link.ts";
+import { Links } from "./cell/links.ts";
 import { MachineErrands } from "./cell/machine-errands.ts";
 import { MachineFolders } from "./cell/machine-folders.ts";
 import { Nudges } from "./cell/nudges.ts";
 import { PresenceReports } from "./cell/presence.ts";
 import { ReplayFiles } from "./cell/replay-files.ts";
-import type { Client } from "./cell/served-session.ts";
+import { ResetReports } from "./cell/reset-reports.ts";
+import type { Client, ServedSession } from "./cell/served-session.ts";
 import { Sessions } from "./cell/sessions.ts";
 import type { Transport } from "./client/transport.ts";
 import type { Config } from "./config.ts";
+import { CellFiles } from "./files/cell-files.ts";
+import { GdbFiles } from "./files/gdb-files.ts";
 import { createHttp } from "./gateway/http.ts";
 import { addRoutes } from "./gateway/routes.ts";
 import { TcpEntries } from "./gateway/tcp-entries.ts";
 import { Tickets, type TicketUse } from "./gateway/tickets.ts";
 import { Upgrades } from "./gateway/upgrade.ts";
+import type { LinkTransport } from "./link/link-port.ts";
+import { NearLink } from "./link/near-link.ts";
 import { Metrics } from "./metrics.ts";
+import { LINK_OFFER } from "./policy/handshake.ts";
+import { RESUMES } from "./policy/resume.ts";
 
 const VERSION = "0.1.0";
 const WILDCARDS = ["0.0.0.0", "::"];
@@ -47,8 +55,10 @@ export class GdbProxy implements AsyncDisposable {
   readonly #link: CellLink;
   readonly #errands: MachineErrands;
   readonly #replayFiles: ReplayFiles;
+  readonly #files: CellFiles;
   readonly #presence: PresenceReports;
   readonly #metrics: Metrics;
+  readonly #links = new Links();
   readonly #stack = new AsyncDisposableStack();
   #entries: TcpEntries | null = null;
 
@@ -64,7 +74,9 @@ export class GdbProxy implements AsyncDisposable {
       skipVersionCheck: true,
     });
     queue.on("error", debug);
+    stack.defer(() => queue.close());
     this.#presence = stack.use(new PresenceReports(queue, log));
+    const resets = stack.use(new ResetReports(queue, log));
     const cell = config.RINGSIDE_CELL;
     this.#link = stack.use(new CellLink(config.RINGSIDE_RUN_DIR));
     const nudges = new Nudges(this.#link, log);
@@ -74,6 +86,8 @@ export class GdbProxy implements AsyncDisposable {
       log,
       presence: (session, epoch, debuggers) =>
         this.#presence.report({ kind: "presence", session, epoch, cell, atMs: Date.now(), debuggers }),
+      resetWanted: (session, epoch, user) =>
+        resets.report({ kind: "reset_wanted", session, epoch, cell, atMs: Date.now(), user }),
       wakeMachine: (session) => this.#errands.wanted(session),
       nudge: (session, epoch) => nudges.nudge(session, epoch),
     });
@@ -85,12 +99,13 @@ export class GdbProxy implements AsyncDisposable {
     const [sessions, link, metrics] = [this.#sessions, this.#link, this.#metrics];
     const freshen = (session: string) => this.#freshen(session);
     this.#errands = new MachineErrands({ sessions, link, metrics, log, freshen });
+    this.#files = new CellFiles(cacheDirectory, log);
     this.#replayFiles = new ReplayFiles({ dataDirectory: config.RINGSIDE_DATA_DIR, cacheDirectory, log });
   }
 
   /**
    * Starts everything; resolves when clients can connect.
-   * @param cacheDirectory where the cell's runner keeps its templates
+   * @param cacheDirectory where the cell's runner keeps its images and templates
    */
   static async start(config: Config, log: Logger, cacheDirectory: string): Promise<GdbProxy> {
     const proxy = new GdbProxy(config, log, cacheDirectory);
@@ -133,6 +148,7 @@ export class GdbProxy implements AsyncDisposable {
       machine: (session, errand) => this.#counted(() => this.#errands.perform(session, errand)),
       seal: async (session) => {
         this.#entries?.close(session);
+        this.#links.end(session, new RingsideError("session_ended"));
         // A machine that has just ended is in the recording, too.
         await this.#freshen(session);
         return this.#sessions.seal(session, async () => (await this.#link.ask({ do: "finish", session })).recordings);
@@ -148,9 +164,11 @@ export class GdbProxy implements AsyncDisposable {
       log: this.#log,
       redeem,
       connect: (kind, claims, transport) => this.#counted(() => this.#connect(kind, claims, transport)),
+      connectLink: (claims, transport) => this.#counted(() => this.#connectLink(claims, transport)),
     });
     this.#stack.defer(() => upgrades.close());
     this.#stack.defer(() => this.#sessions.drain());
+    this.#stack.defer(() => this.#links.endAll(new RingsideError("shutting_down")));
     this.#stack.use(this.#folders);
     await this.#folders.start();
     await awaitRedis(this.#redis);
@@ -196,25 +214,47 @@ export class GdbProxy implements AsyncDisposable {
   }
 
   async #connect(kind: "gdb" | "console", claims: TicketClaims, transport: Transport): Promise<void> {
-    if (kind === "gdb") mayDebug(claims);
     const client: Client = { user: claims.sub, role: claims.role };
     const session = await this.#errands.awake(claims.sid);
     if (kind === "gdb") {
-      session.attachGdb(transport, client);
+      session.attachGdb(transport, client, await this.#filesFor(session));
     } else {
       session.attachConsole(transport, client);
     }
     this.#metrics.connections.inc({ kind, via: transport.via });
   }
 
+  async #filesFor(session: ServedSession): Promise<GdbFiles | null> {
+    const files = await this.#files.find(session.served().file.image);
+    return files === null ? null : new GdbFiles(files);
+  }
+
+  /** A near agent's link: no debugger yet, until a gdb connects over there. */
+  async #connectLink({ sid, sub: user, role }: TicketClaims, transport: LinkTransport): Promise<void> {
+    // A machine that sleeps is woken by a gdb, not by a link without one.
+    const known = this.#sessions.find(sid)?.machine ?? (await this.#errands.awake(sid)).served();
+    const { arch } = known.file;
+    const link: NearLink = new NearLink(transport, {
+      hello: { type: "hello", session: sid, user, role, arch, offer: LINK_OFFER, resumes: RESUMES },
+      attach: (debuggerOf, again) =>
+        this.#counted(async () => {
+          const session = await this.#errands.awake(sid);
+          session.attachDebugger(debuggerOf, { user, role, via: "link" }, again);
+          this.#metrics.connections.inc({ kind: "gdb", via: "link" });
+        }),
+      closed: () => this.#links.remove(sid, link),
+    });
+    this.#links.add(sid, link);
+    link.start();
+  }
+
   async #openTcpEntry(claims: TicketClaims, source: string): Promise<TcpEntry> {
-    mayDebug(claims);
     if (this.#entries === null) throw new RingsideError("session_not_ready");
     this.#entries.mustAllow(source);
-    (await this.#errands.awake(claims.sid)).mustBeFree();
+    (await this.#errands.awake(claims.sid)).mustTake(claims.role);
     return this.#entries.open(claims.sid, source, async (transport) => {
       const session = await this.#errands.awake(claims.sid);
-      session.attachGdb(transport, { user: claims.sub, role: claims.role });
+      session.attachGdb(transport, { user: claims.sub, role: claims.role }, await this.#filesFor(session));
       this.#metrics.connections.inc({ kind: "gdb", via: transport.via });
     });
   }
@@ -234,9 +274,4 @@ export class GdbProxy implements AsyncDisposable {
       traces: await check(() => access(join(this.#config.RINGSIDE_DATA_DIR, "traces"), constants.W_OK)),
     };
   }
-}
-
-/** A debugger changes the machine: observers watch the console instead. */
-function mayDebug({ role }: TicketClaims): void {
-  if (role === "observer") throw new RingsideError("forbidden", { message: "Observers may watch, not debug" });
 }

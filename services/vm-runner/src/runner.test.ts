@@ -17,13 +17,23 @@ const announced = async () =>
 
 test("machines come, are reset and go, and nothing is left of them", async () => {
   await bed.runner({ RINGSIDE_POOL_MAX: "0" });
-  const jobs = await Promise.all([bed.start({ cpuPercent: 20, idleMinutes: 7 }), bed.start(), bed.start()]);
+  const jobs = await Promise.all([
+    bed.start({ cpuPercent: 20, idleMinutes: 7, onDisconnect: "stay" }),
+    bed.start(),
+    bed.start(),
+  ]);
   for (const { session } of jobs) await bed.heard(session, "ready 1");
   const [first, second, third] = jobs as [StartJob, StartJob, StartJob];
   const { user, parameters, session } = first;
   const before = bed.machine(session);
   expect(before).toMatchObject({ session, epoch: 1, user, parameters, arch: "x86_64", image: bed.image });
-  expect(before).toMatchObject({ from: "fresh", recording: false, idleMinutes: 7, template: expect.any(String) });
+  expect(before).toMatchObject({
+    from: "fresh",
+    recording: false,
+    idleMinutes: 7,
+    onDisconnect: "stay",
+    template: expect.any(String),
+  });
   expect(readdirSync(join(bed.run, "m", before.machine)).sort()).toEqual(["console.sock", "gdb.sock", "machine.json"]);
   expect((await announced()).slots).toBe(4);
 

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
   addMembersAnswerSchema,
+  type ConnectionRole,
   cellListSchema,
   checkpointListSchema,
   courseListSchema,
   courseSchema,
   createTokenAnswerSchema,
   gradeTableSchema,
+  imageManifestSchema,
   labListSchema,
   type labSchema,
   memberListSchema,
@@ -62,8 +64,13 @@ function sessionCalls(options: ApiOptions) {
       (await callApi(options, { method: "GET", path: "/v1/sessions", query }, sessionListSchema)).sessions,
     stopSession: (id: string) => callApi(options, { method: "DELETE", path: at(id) }, sessionSchema),
     resetSession: (id: string) => callApi(options, { method: "POST", path: at(id, "/reset"), body: {} }, sessionSchema),
-    ticket: (id: string, kind: "gdb" | "console") =>
-      callApi(options, { method: "POST", path: at(id, "/tickets"), body: { kind } }, ticketAnswerSchema),
+    /** @param role what to connect as; without it, what fits the caller */
+    ticket: (id: string, kind: "gdb" | "console", role?: ConnectionRole) =>
+      callApi(
+        options,
+        { method: "POST", path: at(id, "/tickets"), body: { kind, ...(role !== undefined && { role }) } },
+        ticketAnswerSchema,
+      ),
     tcpEntry: (id: string) =>
       callApi(options, { method: "POST", path: at(id, "/tcp-entry"), body: {} }, tcpEntryAnswerSchema),
     submit: (id: string) => callApi(options, { method: "POST", path: at(id, "/submit"), body: {} }, submissionSchema),
@@ -161,14 +168,24 @@ function serviceCalls(options: ApiOptions) {
       ),
     cells: async () => (await callApi(options, { method: "GET", path: "/v1/cells" }, cellListSchema)).cells,
     ready: () => callApi(options, { method: "GET", path: "/readyz" }, readinessSchema),
-    /** The debug file (vmlinux with DWARF) of an image, as a stream. */
-    debugFile: (image: string) =>
+    image: (digest: string) =>
+      callApi(options, { method: "GET", path: `/v1/images/${encodeURIComponent(digest)}` }, imageManifestSchema),
+    /**
+     * Bytes of an image's file in zstd form, both ends included. A server that does not know of that form, or of parts,
+     * sends the file itself, or all of it.
+     */
+    imageFile: (image: string, key: string, range: { readonly first: number; readonly last: number }) =>
       openResponse(
         options,
         {
           method: "GET",
-          path: `/v1/images/${encodeURIComponent(image)}/files/debug`,
-          headers: { accept: "application/octet-stream" },
+          path: `/v1/images/${encodeURIComponent(image)}/files/${encodeURIComponent(key)}`,
+          query: { as: "zstd" },
+          headers: {
+            accept: "application/zstd, application/octet-stream",
+            "accept-encoding": "identity",
+            range: `bytes=${range.first}-${range.last}`,
+          },
         },
         DOWNLOAD_TIMEOUT_MS,
       ),

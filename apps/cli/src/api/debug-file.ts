@@ -1,14 +1,8 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { type Image, imagePath } from "@ringside/image";
 import type { Session } from "@ringside/shared";
 import type { Context } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
-import { DOWNLOAD_BYTES_MAX } from "../limits.ts";
+import { ImageFiles } from "../near/files/image-files.ts";
 import { startProgress } from "../output/progress.ts";
 import type { DebugFiles } from "../processes/gdb.ts";
 import { sourceTree } from "../processes/source-tree.ts";
@@ -17,18 +11,12 @@ import type { Api } from "./calls.ts";
 
 /**
  * The kernel's debug file for a session: from this machine's images where it is here, with the source tree, else
- * fetched once from the server into the cache, under the image's digest.
+ * fetched once from the server into the cache; gdb then gets sources from the server as it shows them.
  */
 export async function debugFiles(context: Context, api: Api, session: Pick<Session, "image">): Promise<DebugFiles> {
   const image = await localImage(context, session.image);
   if (image) return localDebugFiles(context, image);
-  const debug = join(cacheFolder(context), "debug", session.image, "vmlinux");
-  const there = await stat(debug).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  if (!there) await download(context, api, session.image, debug);
-  return { debug, sources: undefined };
+  return { debug: await fetchDebugFile(context, api, session.image), sources: undefined, debuginfod: api.options.url };
 }
 
 /** The debug file and source tree of an image of this machine. */
@@ -37,42 +25,21 @@ export async function localDebugFiles(context: Context, image: Image): Promise<D
   return { debug: imagePath(image, "debug"), sources };
 }
 
-async function download(context: Context, api: Api, image: string, path: string): Promise<void> {
-  await mkdir(join(path, ".."), { recursive: true });
-  const fresh = `${path}.${process.pid}.new`;
+async function fetchDebugFile(context: Context, api: Api, image: string): Promise<string> {
+  const files = new ImageFiles(cacheFolder(context));
+  const { signal } = context;
+  const here = await files.find(image, "debug");
+  if (here !== null) return here;
   using progress = startProgress(context, "fetching the kernel's symbols (once)");
-  const response = await api.debugFile(image);
-  const total = Number(response.headers.get("content-length")) || undefined;
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      hash.update(chunk);
-      progress.update(`${mebibytes(bytes)}${total ? ` of ${mebibytes(total)}` : ""} MiB`);
-      done(bytes > DOWNLOAD_BYTES_MAX ? new Error(`the file is larger than ${DOWNLOAD_BYTES_MAX} bytes`) : null, chunk);
-    },
-  });
+  const startedAt = performance.now();
   try {
-    if (!response.body) throw new Error("the answer was empty");
-    await pipeline(Readable.fromWeb(response.body as never), counter, createWriteStream(fresh), {
-      signal: context.signal,
-    });
-    if (total !== undefined && bytes !== total) throw new Error(`it ended after ${bytes} of ${total} bytes`);
-    const digest = /"?([0-9a-f]{64})"?/.exec(response.headers.get("etag") ?? "")?.[1];
-    if (digest !== undefined && digest !== hash.digest("hex"))
-      throw new Error("what arrived is not what was sent (sha256)");
-    await rename(fresh, path);
+    const path = await files.need(image, "debug", { api, signal, onProgress: progress.update });
+    progress.done(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    return path;
   } catch (cause) {
-    await rm(fresh, { force: true });
-    context.signal.throwIfAborted();
-    throw new CliError(
-      "try_later",
-      `The kernel's symbols could not be fetched: ${(cause as Error).message}. Try again.`,
-      { cause },
-    );
+    signal.throwIfAborted();
+    if (cause instanceof CliError) throw cause;
+    const words = `The kernel's symbols could not be fetched: ${(cause as Error).message}. Try again.`;
+    throw new CliError("try_later", words, { cause });
   }
-  progress.done(`${mebibytes(bytes)} MiB`);
 }
-
-const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(0);

@@ -11,6 +11,14 @@ export interface BenchResult {
   readonly met: boolean | null;
   /** How it was measured: rounds, spread, against what. */
   readonly how: string;
+  /** What the figure is the sum of. */
+  readonly table?: BenchTable;
+}
+
+export interface BenchTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
 export interface Suite {
@@ -18,6 +26,8 @@ export interface Suite {
   readonly summary: string;
   /** Names of its parts, where it can be run in parts. */
   readonly parts?: readonly string[];
+  /** Parts that are run only by their names: they take long. */
+  readonly longParts?: readonly string[];
   readonly run: (context: Context, say: (line: string) => void, part?: string) => Promise<BenchResult[]>;
 }
 

@@ -1,6 +1,7 @@
 import { engineSuite } from "./engine-suite.ts";
+import { linkSuite } from "./link-suite.ts";
 import { mainSuite } from "./main-suite.ts";
 import type { Suite } from "./suite.ts";
 
 /** Every suite that `ringside bench` knows: add yours here. */
-export const SUITES: readonly Suite[] = [mainSuite, engineSuite];
+export const SUITES: readonly Suite[] = [mainSuite, engineSuite, linkSuite];

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { BenchResult } from "../bench/suite.ts";
+import type { BenchResult, Suite } from "../bench/suite.ts";
 import { SUITES } from "../bench/suites.ts";
 import { type Context, note, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
@@ -13,13 +13,13 @@ export function addBench(program: Command, context: Context): void {
     .summary("measure what is promised")
     .description("Measures on this machine what Ringside promises, each figure with its target and how it was taken.")
     .addHelpText("after", `\nSuites:\n${SUITES.map((suite) => `  ${suite.name}  ${suite.summary}`).join("\n")}`)
-    .option("--part <name>", `only this part of a suite: ${SUITES.flatMap((suite) => suite.parts ?? []).join(", ")}`)
+    .option("--part <name>", `only this part of a suite: ${SUITES.flatMap((suite) => partsOf(suite)).join(", ")}`)
     .action((name: string | undefined, { part }: { part?: string }) => bench(context, name, part));
 }
 
 async function bench(context: Context, name: string | undefined, part: string | undefined): Promise<void> {
   const named = SUITES.filter((suite) => name === undefined || suite.name === name);
-  const suites = part === undefined ? named : named.filter((suite) => suite.parts?.includes(part));
+  const suites = part === undefined ? named : named.filter((suite) => partsOf(suite).includes(part));
   if (suites.length === 0)
     throw new CliError(
       "usage",
@@ -33,6 +33,8 @@ async function bench(context: Context, name: string | undefined, part: string | 
   if (missed.length > 0) throw new CliError("failed", `${missed.length} targets were missed`);
 }
 
+const partsOf = (suite: Suite): readonly string[] => [...(suite.parts ?? []), ...(suite.longParts ?? [])];
+
 function benchText(results: readonly BenchResult[]): string {
   const rows = results.map((one) => [
     one.suite,
@@ -43,5 +45,7 @@ function benchText(results: readonly BenchResult[]): string {
     one.met === null ? "" : one.met ? "yes" : "NO",
   ]);
   const hows = [...new Set(results.map((one) => one.how))].map((how) => `  ${how}`).join("\n");
-  return `${table(["suite", "figure", "value", "unit", "target", "met"], rows)}\n\n${hows}`;
+  const tables = results.flatMap((one) => one.table ?? []);
+  const shown = tables.map(({ title, head, rows }) => `\n\n${title}\n${table(head, rows)}`).join("");
+  return `${table(["suite", "figure", "value", "unit", "target", "met"], rows)}${shown}\n\n${hows}`;
 }

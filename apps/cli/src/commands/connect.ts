@@ -8,11 +8,12 @@ import { type Context, note, print } from "../context.ts";
 import { startConnector } from "../near/connector.ts";
 import type { DebugFiles } from "../processes/gdb.ts";
 import { integer } from "./arguments.ts";
+import { addNearOptions, concludeVerification, type NearOptions, nearSettings } from "./near-options.ts";
 
-const GDB_PORT = 1_234;
-const HOST = "127.0.0.1";
+export const GDB_PORT = 1_234;
+export const GDB_HOST = "127.0.0.1";
 
-interface ConnectOptions {
+interface ConnectOptions extends NearOptions {
   readonly port: number;
   readonly tcp?: boolean;
   readonly symbols: boolean;
@@ -20,7 +21,7 @@ interface ConnectOptions {
 
 /** `ringside connect`: a port on this machine for gdb. */
 export function addConnect(program: Command, context: Context): void {
-  program
+  const command = program
     .command("connect")
     .argument("[session]", "default: your one live session")
     .summary("open a port on this machine for your gdb")
@@ -29,8 +30,12 @@ export function addConnect(program: Command, context: Context): void {
     )
     .option("--port <port>", "the first port to try", integer(0, 65_535), GDB_PORT)
     .option("--tcp", "ask the server for a plain TCP port instead, for one gdb; nothing runs here then")
-    .option("--no-symbols", "do not fetch the kernel's symbols")
-    .addHelpText("after", "\nExamples:\n  ringside connect\n  ringside connect --port 2345\n  ringside connect --tcp")
+    .option("--no-symbols", "do not fetch the kernel's symbols");
+  addNearOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ringside connect\n  ringside connect --port 2345\n  ringside connect --observe\n  ringside connect --tcp",
+    )
     .action((given: string | undefined, options: ConnectOptions) => connect(context, given, options));
 }
 
@@ -61,36 +66,51 @@ async function connect(context: Context, given: string | undefined, options: Con
     print(context, `The port takes one gdb, from this machine's address, until ${entry.expiresAt}.`);
     return;
   }
-  await using connector = await startConnector({
-    api,
-    session: session.id,
-    host: HOST,
-    port: options.port,
-    signal: context.signal,
-    onEvent: ({ what, connection, words }) => {
-      if (context.json()) print(context, JSON.stringify({ event: what, connection, words: words ?? null }));
-      else note(context, `gdb ${connection} ${what}${words === undefined ? "" : `: ${words}`}`);
-    },
-  });
-  const address = `${HOST}:${connector.port}`;
-  if (context.json()) {
-    const ready = {
-      event: "listening",
+  await listen(context, { api, session, files, steps }, options);
+}
+
+interface Prepared {
+  readonly api: Api;
+  readonly session: Session;
+  readonly files: DebugFiles | undefined;
+  readonly steps: Lab["firstSteps"];
+}
+
+async function listen(context: Context, prepared: Prepared, options: ConnectOptions): Promise<void> {
+  const { api, session, files, steps } = prepared;
+  const event = (what: string, details: object) => print(context, JSON.stringify({ event: what, ...details }));
+  const say = (line: string) => (context.json() ? event("said", { line }) : note(context, line));
+  const settings = nearSettings(context, options, say);
+  {
+    await using connector = await startConnector({
+      api,
       session: session.id,
-      host: HOST,
-      port: connector.port,
-      symbols: files?.debug ?? null,
-      sources: files?.sources ?? null,
-    };
-    print(context, JSON.stringify(ready));
-  } else {
-    print(context, instructions(address, files, steps));
-    print(context, "Leave this running; Ctrl-C ends it. gdb may detach and come again.");
+      host: GDB_HOST,
+      port: options.port,
+      ...settings,
+      debug: files?.debug,
+      signal: context.signal,
+      say,
+      onEvent: ({ what, connection, words }) => {
+        if (context.json()) event(what, { connection, words: words ?? null });
+        else note(context, `gdb ${connection} ${what}${words === undefined ? "" : `: ${words}`}`);
+      },
+    });
+    const { port, roundTripMs } = connector;
+    if (context.json()) {
+      const paths = { symbols: files?.debug ?? null, sources: files?.sources ?? null };
+      event("listening", { session: session.id, host: GDB_HOST, port, roundTripMs, ...paths });
+    } else {
+      print(context, instructions(`${GDB_HOST}:${port}`, files, steps));
+      if (roundTripMs !== null) print(context, `To the machine's host and back: ${roundTripMs.toFixed(1)} ms.`);
+      print(context, "Leave this running; Ctrl-C ends it. gdb may detach and come again.");
+    }
+    await new Promise<void>((resolve) => {
+      context.signal.addEventListener("abort", () => resolve(), { once: true });
+      if (context.signal.aborted) resolve();
+    });
   }
-  await new Promise<void>((resolve) => {
-    context.signal.addEventListener("abort", () => resolve(), { once: true });
-    if (context.signal.aborted) resolve();
-  });
+  concludeVerification(settings.verification, say);
 }
 
 async function firstSteps(api: Api, session: Session): Promise<Lab["firstSteps"]> {
@@ -98,12 +118,19 @@ async function firstSteps(api: Api, session: Session): Promise<Lab["firstSteps"]
   return labs.find((lab) => lab.lab === session.lab)?.firstSteps ?? { gdb: [], console: [] };
 }
 
+/** Source files come from the server as gdb shows them. */
+const debuginfodSteps = (url: string): string[] => [
+  `  (gdb) set debuginfod urls ${url}`,
+  "  (gdb) set debuginfod enabled on",
+];
+
 /** What to type into gdb, to the letter. */
 function instructions(address: string, files: DebugFiles | undefined, steps: Lab["firstSteps"]): string {
   const lines = [
     "In another terminal:",
     `  gdb -q${files === undefined ? "" : ` ${files.debug}`}`,
     ...(files?.sources === undefined ? [] : [`  (gdb) directory ${files.sources}`]),
+    ...(files?.debuginfod === undefined ? [] : debuginfodSteps(files.debuginfod)),
     "  (gdb) set remotetimeout 30",
     `  (gdb) target remote ${address}`,
     ...steps.gdb.map((step) => `  (gdb) ${step}`),

@@ -1,21 +1,16 @@
 import { createServer, type Server, type Socket } from "node:net";
-import type { Api } from "../api/calls.ts";
 import { CliError } from "../exit-codes.ts";
 import { CONNECT_CLIENTS_MAX, CONNECT_PORTS_MAX } from "../limits.ts";
-import { bridge } from "./bridge.ts";
-import { openWebSocket } from "./websocket.ts";
+import { Way, type WayOptions } from "./way.ts";
 
 /**
- * The near agent: a port on this machine where gdb finds the stub of a session's machine. Each connection gets
- * a ticket and a WebSocket of its own, so gdb may detach and come again as often as it likes.
+ * A port on this machine where gdb finds the stub of a session's machine. gdb may detach and come again as often as
+ * it likes.
  */
-export interface ConnectorOptions {
-  readonly api: Api;
-  readonly session: string;
+export interface ConnectorOptions extends WayOptions {
   readonly host: string;
   /** The first port tried; 0 takes any. */
   readonly port: number;
-  readonly signal: AbortSignal;
   readonly onEvent: (event: ConnectorEvent) => void;
 }
 
@@ -28,16 +23,20 @@ interface ConnectorEvent {
 
 export interface Connector extends AsyncDisposable {
   readonly port: number;
+  /** To the cell and back, in ms, when the link was opened; null where there is none. */
+  readonly roundTripMs: number | null;
 }
 
 /**
- * Listens on `host` and bridges whatever connects.
- * @throws CliError where no port can be had
+ * Opens a link, listens on `host`, and serves whatever connects.
+ * @throws CliError where no port can be had, or the cell refuses for good
  */
 export async function startConnector(options: ConnectorOptions): Promise<Connector> {
   const open = new Set<Promise<void>>();
   const stopping = new AbortController();
   const signal = AbortSignal.any([options.signal, stopping.signal]);
+  const way = new Way({ ...options, signal });
+  const roundTripMs = await way.open();
   let count = 0;
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     const connection = ++count;
@@ -46,30 +45,39 @@ export async function startConnector(options: ConnectorOptions): Promise<Connect
       options.onEvent({ what: "refused", connection, words: `More than ${CONNECT_CLIENTS_MAX} debuggers at once.` });
       return;
     }
-    const served = serve(options, socket, connection, signal).finally(() => open.delete(served));
+    const served = serve(way, options, socket, connection).finally(() => open.delete(served));
     open.add(served);
   });
-  const port = await listen(server, options.host, options.port);
-  return {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      stopping.abort();
-      await new Promise((resolve) => server.close(resolve));
-      await Promise.all(open);
-    },
+  const close = async () => {
+    stopping.abort();
+    await Promise.all(open);
+    await way[Symbol.asyncDispose]();
   };
+  try {
+    const port = await listen(server, options.host, options.port);
+    return {
+      port,
+      roundTripMs,
+      [Symbol.asyncDispose]: async () => {
+        const closed = new Promise((resolve) => server.close(resolve));
+        await close();
+        await closed;
+      },
+    };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
 }
 
-async function serve(options: ConnectorOptions, local: Socket, connection: number, signal: AbortSignal): Promise<void> {
+async function serve(way: Way, { onEvent }: ConnectorOptions, local: Socket, connection: number): Promise<void> {
   local.on("error", () => local.destroy());
   try {
-    const remote = await openWebSocket(await options.api.ticket(options.session, "gdb"), signal);
-    options.onEvent({ what: "connected", connection, words: undefined });
-    const end = await bridge({ local, remote, signal });
-    options.onEvent({ what: "closed", connection, words: end.words });
+    const words = await way.carry(local, () => onEvent({ what: "connected", connection, words: undefined }));
+    onEvent({ what: "closed", connection, words });
   } catch (cause) {
     local.destroy();
-    options.onEvent({ what: "refused", connection, words: cause instanceof Error ? cause.message : String(cause) });
+    onEvent({ what: "refused", connection, words: cause instanceof Error ? cause.message : String(cause) });
   }
 }
 

@@ -11,21 +11,35 @@ import { WebSocket } from "ws";
 import { CliError, exitForCode } from "../exit-codes.ts";
 import { FRAME_BYTES_MAX, REFUSAL_BODY_BYTES_MAX, WS_OPEN_MS } from "../limits.ts";
 
+/** A WebSocket with a protocol of its own, compressed where the cell wants that. */
+export interface Subprotocol {
+  readonly protocol: string;
+  /** Longest message. */
+  readonly bytesMax: number;
+  /** What is thrown where the cell does not know the protocol. */
+  readonly unknown: () => Error;
+}
+
 /**
- * Opens a cell's WebSocket with a ticket.
+ * Opens a cell's WebSocket with a ticket. It is paused: nothing is lost before the first listener.
  * @throws CliError that says in words why the cell refused
  */
 export async function openWebSocket(
   ticket: Pick<TicketAnswer, "url" | "ticket">,
   signal: AbortSignal,
+  subprotocol?: Subprotocol,
 ): Promise<WebSocket> {
-  const socket = new WebSocket(ticket.url, {
+  const socket = new WebSocket(ticket.url, subprotocol === undefined ? [] : [subprotocol.protocol], {
     headers: { authorization: `Bearer ${ticket.ticket}` },
     handshakeTimeout: WS_OPEN_MS,
-    maxPayload: FRAME_BYTES_MAX,
+    maxPayload: subprotocol?.bytesMax ?? FRAME_BYTES_MAX,
     // It costs more than it saves on packets of some bytes.
-    perMessageDeflate: false,
+    perMessageDeflate: subprotocol !== undefined,
     followRedirects: false,
+  });
+  let isKnown = true;
+  socket.once("upgrade", ({ headers }: IncomingMessage) => {
+    isKnown = subprotocol === undefined || headers["sec-websocket-protocol"] !== undefined;
   });
   // Nothing may be lost between "open" and the bridge's first listener.
   socket.once("open", () => socket.pause());
@@ -34,7 +48,9 @@ export async function openWebSocket(
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
-      socket.once("error", (cause) => reject(unreachable(ticket.url, cause)));
+      socket.once("error", (cause) => {
+        reject(isKnown || subprotocol === undefined ? unreachable(ticket.url, cause) : subprotocol.unknown());
+      });
       socket.once("unexpected-response", (_request, response: IncomingMessage) => {
         refusal(ticket.url, response).then(reject, reject);
       });
@@ -88,11 +104,21 @@ async function refusal(url: string, response: IncomingMessage): Promise<CliError
   return new CliError(exitForCode(code), message || ERRORS[code].message, { code });
 }
 
+/** The error that a close code says. */
+export function closeError(code: number, reason: string): CliError {
+  const words = closeWords(code, reason) ?? "The server closed the connection.";
+  const known = errorOf(code);
+  return new CliError(known === undefined ? "try_later" : exitForCode(known), words, known && { code: known });
+}
+
+const errorOf = (code: number): ErrorCode | undefined =>
+  (Object.keys(CLOSE_CODES) as ErrorCode[]).find((name) => closeCodeFor(name) === code);
+
 /** What a close code and its reason mean, for people; undefined where the connection ended in good order. */
 export function closeWords(code: number, reason: string): string | undefined {
   if (code === 1000) return undefined;
   if (reason !== "") return reason;
   if (code === 1006) return "The connection to the machine's host broke off.";
-  const known = (Object.keys(CLOSE_CODES) as ErrorCode[]).find((name) => closeCodeFor(name) === code);
+  const known = errorOf(code);
   return known ? ERRORS[known].message : `The server closed the connection (code ${code}).`;
 }

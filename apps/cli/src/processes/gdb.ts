@@ -8,18 +8,31 @@ export interface DebugFiles {
   readonly debug: string;
   /** The kernel's source tree; undefined where it is not at hand. */
   readonly sources: string | undefined;
+  /** Of a server that gives gdb the source files that it shows; undefined where there is no need of one. */
+  readonly debuginfod?: string | undefined;
 }
 
-/** gdb's arguments that every attachment needs: quiet, patient with the network, attached. */
+/**
+ * gdb's arguments that every attachment needs: quiet, patient with the network, attached. The file is the machine's
+ * own: gdb need not compare it with what the other side has, which takes a dozen exchanges and as many words.
+ */
 export function attachArguments(files: DebugFiles, address: string): string[] {
   return [
     "-q",
     ...["-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off"],
+    ...["-iex", "set exec-file-mismatch off"],
     ...(files.sources === undefined ? [] : ["-iex", `directory ${files.sources}`]),
+    ...(files.debuginfod === undefined ? [] : debuginfodArguments(files.debuginfod)),
     files.debug,
     ...["-ex", "set remotetimeout 30", "-ex", `target remote ${address}`],
   ];
 }
+
+/** A gdb before 12, or one without debuginfod, says that it does not know these, and goes on. */
+const debuginfodArguments = (url: string): string[] => [
+  ...["-iex", `set debuginfod urls ${url}`],
+  ...["-iex", "set debuginfod enabled on"],
+];
 
 /**
  * Runs gdb in the user's terminal until they leave it. Ctrl-C is gdb's: the caller must not act on it.
@@ -40,7 +53,7 @@ export function startScriptedGdb(
   args: readonly string[],
   commands: readonly string[],
   env: Readonly<Record<string, string>>,
-  onLine: (line: string) => void,
+  onLine: (line: string, stream: "stdout" | "stderr") => void,
 ): Promise<Child> {
   const all = ["-nx", "-iex", "set width 0", "-iex", "set prompt ", ...args];
   return startChild({

@@ -41,7 +41,7 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
     type: fc.constant("connection.opened" as const),
     connection,
     kind: fc.constantFrom("gdb" as const, "console" as const),
-    via: fc.constantFrom("websocket" as const, "tcp" as const),
+    via: fc.constantFrom("websocket" as const, "tcp" as const, "link" as const),
     user,
     role: fc.constantFrom("driver" as const, "observer" as const, "instructor" as const),
   }),
@@ -56,8 +56,20 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
   fc.record({
     type: fc.constant("machine.resumed" as const),
     connection: fc.nat(9),
-    action: fc.constantFrom("continue" as const, "step" as const),
+    action: fc.constantFrom("continue" as const, "step" as const, "range" as const),
   }),
+  fc.record({
+    type: fc.constant("gdb.noted" as const),
+    connection,
+    packets: fc.array(bytes, { minLength: 1, maxLength: 5 }),
+  }),
+  fc.record({
+    type: fc.constant("answer.given" as const),
+    connection,
+    question: hexDigits(32, "abcxyz059-"),
+    value: fc.string({ maxLength: 50 }),
+  }),
+  fc.record({ type: fc.constant("seat.taken" as const), connection: fc.nat(9) }),
   fc.record(
     {
       type: fc.constant("machine.stopped" as const),
@@ -65,6 +77,8 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
       registers: fc.oneof(fc.constant(""), hexDigits(40, "0123456789abcdefx")),
       frames: fc.array(hexDigits(16), { maxLength: 5 }),
       icount,
+      steps: fc.integer({ min: 1, max: 1e6 }),
+      misses: fc.integer({ min: 1, max: 1e6 }),
     },
     { requiredKeys: ["type", "reply", "registers", "frames"] },
   ),

@@ -5,6 +5,7 @@ import {
   COURSE_ROLES,
   END_REASONS,
   FAIL_REASON_NAMES,
+  ON_DISCONNECT,
   OUTCOMES,
   SESSION_STATES,
   SITE_ROLES,
@@ -23,6 +24,7 @@ const ENUMS = {
   SessionReason: [...END_REASONS, ...FAIL_REASON_NAMES],
   StartHow: START_HOWS,
   GradeOutcome: OUTCOMES,
+  OnDisconnect: ON_DISCONNECT,
 } as const;
 
 const SQL_TYPES: Readonly<Record<string, string>> = {

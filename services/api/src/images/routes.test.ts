@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Bed, makeCourse, openBed, type Person } from "../testing/bed.ts";
 
@@ -25,6 +28,36 @@ describe("an image", () => {
     expect(createHash("sha256").update(text).digest("hex")).toBe(known?.sha256);
     expect(headers["content-length"]).toBe(String(known?.bytes));
     expect(headers.etag).toBe(`"${known?.sha256}"`);
+  });
+
+  it("gives a file in parts", async () => {
+    const whole = await file("symbols");
+    const part = await file("symbols", { range: "bytes=5-9" });
+    expect(part).toMatchObject({ status: 206, text: whole.text.slice(5, 10) });
+    expect(part.headers["content-range"]).toBe(`bytes 5-9/${whole.text.length}`);
+    const etag = String(whole.headers.etag);
+    expect((await file("symbols", { range: "bytes=5-9", "if-range": etag })).status).toBe(206);
+    expect((await file("symbols", { range: "bytes=5-9", "if-range": '"another"' })).status).toBe(200);
+    expect(await file("symbols", { range: "bytes=100000-" })).toMatchObject({ status: 416, text: "" });
+  });
+
+  it("gives a file in zstd form, compressed once, and parts of that", async () => {
+    const get = (headers = {}) => ann.call("GET", `/v1/images/${bed.image.digest}/files/symbols?as=zstd`, { headers });
+    const answers = await Promise.all([get(), get(), get()]);
+    for (const { status, headers } of answers) {
+      expect(status).toBe(200);
+      expect(headers["content-type"]).toBe("application/zstd");
+      expect(headers.etag).toBe(`"${bed.image.files.symbols.sha256}-zstd"`);
+    }
+    const kept = join(bed.dataDir, "compressed");
+    expect(readdirSync(kept)).toEqual([`${bed.image.files.symbols.sha256}.zst`]);
+    const bytes = readFileSync(join(kept, `${bed.image.files.symbols.sha256}.zst`));
+    const plain = zstdDecompressSync(bytes);
+    expect(createHash("sha256").update(plain).digest("hex")).toBe(bed.image.files.symbols.sha256);
+    const part = await get({ range: "bytes=0-3" });
+    expect(part).toMatchObject({ status: 206 });
+    expect(part.headers["content-range"]).toBe(`bytes 0-3/${bytes.length}`);
+    expect((await ann.call("GET", `/v1/images/${bed.image.digest}/files/symbols?as=gzip`)).status).toBe(400);
   });
 
   it("is not sent again to who has it", async () => {

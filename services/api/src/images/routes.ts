@@ -1,9 +1,9 @@
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import type { Image } from "@ringside/image";
 import { imageManifestSchema, RingsideError, sha256Schema, slugSchema } from "@ringside/shared";
 import { z } from "zod";
 import type { Core } from "../core.ts";
+import { sendFile } from "../files/send-file.ts";
 import { answersTo } from "../http/answers.ts";
 import type { TypedApp } from "../http/typed.ts";
 
@@ -11,8 +11,12 @@ import type { TypedApp } from "../http/typed.ts";
 const FOREVER = "private, max-age=31536000, immutable";
 
 const FILE_MEDIA = "application/octet-stream";
+/** RFC 8878. Not a Content-Encoding: so that ranges are those of the compressed bytes. */
+const ZSTD_MEDIA = "application/zstd";
 
-export function registerImageRoutes(app: TypedApp, { images }: Core): void {
+const headerSchema = z.string().max(1_000).optional();
+
+export function registerImageRoutes(app: TypedApp, { images, compressed }: Core): void {
   const need = async (digest: string): Promise<Image> => {
     const image = await images.find(digest);
     if (image === null || image.manifest.digest !== digest) {
@@ -46,20 +50,21 @@ export function registerImageRoutes(app: TypedApp, { images }: Core): void {
         summary: "One of an image's files (kernel, initrd, symbols, debug, functions) or programs",
         tags: ["images"],
         params: z.object({ digest: sha256Schema, key: slugSchema }),
-        headers: z.object({ "if-none-match": z.string().max(1_000).optional() }),
+        querystring: z.strictObject({ as: z.enum(["zstd"]).optional() }),
+        headers: z.object({ "if-none-match": headerSchema, "if-range": headerSchema, range: headerSchema }),
         response: answersTo(200, z.unknown(), "not_found"),
       },
     },
     async (request, reply) => {
       const image = await need(request.params.digest);
       const file = fileOf(image, request.params.key);
-      const etag = `"${file.sha256}"`;
-      void reply.header("cache-control", FOREVER).header("etag", etag);
-      if (request.headers["if-none-match"]?.includes(etag)) {
-        return reply.code(304 as 200).send();
+      const path = join(image.folder, file.path);
+      void reply.header("cache-control", FOREVER);
+      if (request.query.as === "zstd") {
+        const small = await compressed.find(path, file);
+        return sendFile(request, reply, { ...small, offset: 0, tag: `${file.sha256}-zstd`, media: ZSTD_MEDIA });
       }
-      void reply.type(FILE_MEDIA).header("content-length", file.bytes);
-      return reply.send(createReadStream(join(image.folder, file.path)));
+      return sendFile(request, reply, { path, offset: 0, bytes: file.bytes, tag: file.sha256, media: FILE_MEDIA });
     },
   );
 }

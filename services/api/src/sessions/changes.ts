@@ -11,7 +11,8 @@ import { type SessionRow, sessionInclude } from "./view.ts";
 export interface SessionRequest {
   readonly id: string;
   readonly user: string;
-  readonly requestId: string;
+  /** null: it was not asked for over HTTP. */
+  readonly requestId: string | null;
 }
 
 export interface Restart {
@@ -32,43 +33,46 @@ export async function restartSession(
   request: SessionRequest,
   restart: Restart,
 ): Promise<SessionRow> {
-  return database.$transaction(async (tx) => {
-    const session = await lockSession(tx, request.id);
-    if (sessionIsFinal(session.state)) {
-      throw new RingsideError("session_ended");
-    }
-    if (!sessionMayGo(session.state, "queued") || session.state === "requested") {
-      throw new RingsideError("session_not_ready");
-    }
-    const startCell = restart.cellIsThere ? session.cell : null;
-    if (restart.checkpoint !== null && startCell === null) {
-      throw new RingsideError("cell_unreachable");
-    }
-    const next = await tx.session.update({
-      where: { id: session.id },
-      data: {
-        state: "queued",
-        epoch: session.epoch + 1,
-        how: null,
-        startMs: null,
-        presenceAtMs: 0,
-        debuggers: 0,
-        machineAtMs: 0,
-        hibernatedBytes: null,
-        startCell,
-        startState: restart.checkpoint,
-        notAfter: new Date(Date.now() + QUEUE_WAIT_MS_MAX),
-      },
-      include: sessionInclude,
-    });
-    if (session.cell !== null && startCell === null) {
-      await putStopJob(tx, session.cell, session.id, session.epoch, "stopped");
-    }
-    await putSessionStart(tx, next);
-    const details = { epoch: next.epoch, ...(restart.checkpoint === null ? {} : { checkpoint: restart.checkpoint }) };
-    await audit(tx, request, restart.checkpoint === null ? "session.reset" : "session.restore", details);
-    return next;
+  return database.$transaction((tx) => restartIn(tx, request, restart));
+}
+
+/** As restartSession(), in a transaction of the caller's. */
+export async function restartIn(tx: Transaction, request: SessionRequest, restart: Restart): Promise<SessionRow> {
+  const session = await lockSession(tx, request.id);
+  if (sessionIsFinal(session.state)) {
+    throw new RingsideError("session_ended");
+  }
+  if (!sessionMayGo(session.state, "queued") || session.state === "requested") {
+    throw new RingsideError("session_not_ready");
+  }
+  const startCell = restart.cellIsThere ? session.cell : null;
+  if (restart.checkpoint !== null && startCell === null) {
+    throw new RingsideError("cell_unreachable");
+  }
+  const next = await tx.session.update({
+    where: { id: session.id },
+    data: {
+      state: "queued",
+      epoch: session.epoch + 1,
+      how: null,
+      startMs: null,
+      presenceAtMs: 0,
+      debuggers: 0,
+      machineAtMs: 0,
+      hibernatedBytes: null,
+      startCell,
+      startState: restart.checkpoint,
+      notAfter: new Date(Date.now() + QUEUE_WAIT_MS_MAX),
+    },
+    include: sessionInclude,
   });
+  if (session.cell !== null && startCell === null) {
+    await putStopJob(tx, session.cell, session.id, session.epoch, "stopped");
+  }
+  await putSessionStart(tx, next);
+  const details = { epoch: next.epoch, ...(restart.checkpoint === null ? {} : { checkpoint: restart.checkpoint }) };
+  await audit(tx, request, restart.checkpoint === null ? "session.reset" : "session.restore", details);
+  return next;
 }
 
 /** Ends the session and its machine. A session that has ended stays as it is. */

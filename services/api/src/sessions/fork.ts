@@ -112,6 +112,7 @@ async function createFork(
       sessionMinutes: original.sessionMinutes,
       cpuPercent: original.cpuPercent,
       idleMinutes: original.idleMinutes,
+      onDisconnect: original.onDisconnect,
       // The original's: they are in the machine's memory, and the copy shall be what it was made from.
       parameters: original.parameters as Parameters,
       forkedFromId: original.id,

@@ -107,8 +107,8 @@ const WRITE_SESSION = statement<SessionColumns>(
   "write session",
   `WITH "made" AS (
      INSERT INTO "Session" ("id", "userId", "courseId", "lab", "image", "memoryMib", "sessionMinutes", "record",
-       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt")
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14)
+       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt", "onDisconnect")
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $24::"OnDisconnect")
      RETURNING ${sessionColumns('"Session"')}
    ), "key" AS (
      INSERT INTO "IdempotencyKey" ("userId", "key", "bodySha256", "sessionId", "createdAt")
@@ -139,6 +139,7 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     cpuPercent: limits.cpu_percent,
     // A recorded machine cannot be saved.
     idleMinutes: record ? 0 : limits.idle_minutes,
+    onDisconnect: lab.file.debugger.on_disconnect,
     parameters: deriveParameters({ secret: course.secret, student, lab: lab.lab }, lab.file.parameters),
     notAfter: new Date(now + QUEUE_WAIT_MS_MAX),
     startCell: null,
@@ -154,6 +155,7 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     ...[request.idempotencyKey, request.digest],
     ...[job.queue, job.name, job.jobId, JSON.stringify(job.payload)],
     ...[action, request.requestId, JSON.stringify({ lab: lab.lab, course: course.id })],
+    session.onDisconnect,
   ]);
   assert(row !== undefined, "an insert gives its row");
   return { ...row, submission: null };

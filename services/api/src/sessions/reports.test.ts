@@ -186,6 +186,20 @@ describe("a cell's reports", () => {
     expect((await read()).state).toBe("ready");
   });
 
+  it("that somebody wants a fresh machine reset the session as that user, once for each machine", async () => {
+    const wanted = (): Report => ({ ...base(), kind: "reset_wanted", atMs: 5, user: ann.id });
+    await apply(wanted());
+    expect((await read()).epoch).toBe(1);
+    await apply(ready(), presence(1, 4), wanted(), wanted());
+    expect(await read()).toMatchObject({ epoch: 2, state: "queued" });
+    const rows = await bed.api.core.database.auditRow.findMany({ where: { subject: id, action: "session.reset" } });
+    expect(rows).toMatchObject([{ actorId: ann.id, requestId: null }]);
+    await apply(ready(2));
+    await ann.call("DELETE", `/v1/sessions/${id}`);
+    await apply({ ...wanted(), epoch: 2 });
+    expect(sessionIsFinal((await read()).state)).toBe(true);
+  });
+
   it("of an epoch that was never given out change nothing", async () => {
     await apply(ready(7), failed(7));
     expect(["requested", "queued"]).toContain((await read()).state);

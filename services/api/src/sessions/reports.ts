@@ -1,7 +1,8 @@
-import { type FailReason, type Report, type SessionState, sessionIsFinal } from "@ringside/shared";
+import { type FailReason, type Report, RingsideError, type SessionState, sessionIsFinal } from "@ringside/shared";
 import type { Database, Transaction } from "../database/database.ts";
 import type { Session } from "../generated/client.ts";
 import { putOrphanStopJob } from "../outbox/outbox.ts";
+import { restartIn } from "./changes.ts";
 import { endSession, moveSession } from "./transitions.ts";
 import { applyUsual } from "./usual-report.ts";
 
@@ -17,6 +18,8 @@ export type Applied = "no job" | "may have left a job";
  *                                                        cell's clock: a machine may sleep and wake many times
  *   presence                                             counts if it is newer than the last by the cell's clock;
  *                                                        one that overtakes `ready` is kept until then
+ *   reset_wanted                                         does what the session's reset does; what is of an older epoch
+ *                                                        has been done
  *   ended, failed                                        the first one decides
  *
  * @returns whether a job may have been left in the outbox
@@ -81,6 +84,9 @@ async function applyCurrent(tx: Transaction, session: Locked, report: Report): P
     case "presence":
       await notePresence(tx, session, report);
       return;
+    case "reset_wanted":
+      await resetFor(tx, report);
+      return;
     case "ended":
       await leaveWith(tx, session, report.cell, { state: "ended", reason: report.reason });
       return;
@@ -120,6 +126,18 @@ async function becomeReady(tx: Transaction, session: Locked, report: ReportOf<"r
     await tx.session.updateMany({ where: { id, epoch }, data: { machineAtMs: report.atMs } });
   } else if (session.debuggers > 0) {
     await moveSession(tx, { id, epoch, to: "attached", from: ["ready"] });
+  }
+}
+
+/** Somebody who debugs the machine has asked for a fresh one. Where it is too late or too early for that, so be it. */
+async function resetFor(tx: Transaction, { session: id, user }: ReportOf<"reset_wanted">): Promise<void> {
+  try {
+    // If the cell goes away meanwhile, the reconciler sends the job elsewhere.
+    await restartIn(tx, { id, user, requestId: null }, { cellIsThere: true, checkpoint: null });
+  } catch (error) {
+    if (!(error instanceof RingsideError)) {
+      throw error;
+    }
   }
 }
 

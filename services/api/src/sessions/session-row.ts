@@ -7,6 +7,7 @@ const COLUMNS = [
   ...["sessionMinutes", "parameters", "how", "startMs", "debuggers", "hibernatedBytes", "record", "cpuPercent"],
   ...[
     "idleMinutes",
+    "onDisconnect",
     "forkedFromId",
     "startCell",
     "startState",

@@ -15,6 +15,7 @@ type Startable = Pick<
   | "record"
   | "cpuPercent"
   | "idleMinutes"
+  | "onDisconnect"
   | "startCell"
   | "startState"
   | "notAfter"
@@ -33,6 +34,7 @@ export function startJobOf(session: Startable): StartJob {
     record: session.record,
     cpuPercent: session.cpuPercent,
     idleMinutes: session.idleMinutes,
+    onDisconnect: session.onDisconnect,
     state: session.startState,
     notAfterMs: session.notAfter.getTime(),
   };

@@ -61,6 +61,7 @@ export async function applyUsual(sql: Queryable, report: Report): Promise<boolea
     case "presence":
       return did(await sql.query(PRESENCE, [session, epoch, SESSION_STATES_OPEN, atMs, report.debuggers]));
     case "hibernated":
+    case "reset_wanted":
     case "ended":
     case "failed":
       return false;

@@ -114,6 +114,7 @@ export async function openBed(options: BedOptions): Promise<Bed> {
       bootstrapAdminToken: adminToken,
       bounds: { perUser: 3, live: 500, hibernated: 500, queued: 300, ...options.bounds },
       grader: options.grader ?? gradeFile,
+      debuginfod: "on",
     }),
   );
   const reports = stack.adopt(new Queue(REPORTS_QUEUE, { connection: redis, prefix }), (queue) => queue.close());

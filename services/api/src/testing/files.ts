@@ -30,7 +30,7 @@ export async function writeLab(labsDir: string, lab: string, labYaml = LAB_YAML,
   await writeFile(join(labsDir, lab, "rubric.yaml"), rubric);
 }
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const sha256 = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
 const CONTENTS = {
   kernel: "a kernel",
@@ -40,12 +40,16 @@ const CONTENTS = {
   functions: "[]",
 } as const;
 
-/** Puts an image into the cache as `packages/image` lays it out. */
-export async function writeImage(cacheDir: string, name: string): Promise<ImageManifest> {
+/** Puts an image into the cache as `packages/image` lays it out; @param debug in place of the smallest debug file. */
+export async function writeImage(
+  cacheDir: string,
+  name: string,
+  debug: string | Buffer = CONTENTS.debug,
+): Promise<ImageManifest> {
   const inputsDigest = sha256(`inputs of ${name}`);
   const folder = join(cacheDir, "images", name, inputsDigest);
   await mkdir(folder, { recursive: true });
-  const file = async (path: string, text: string) => {
+  const file = async (path: string, text: string | Buffer) => {
     await writeFile(join(folder, path), text);
     return { path, sha256: sha256(text), bytes: Buffer.byteLength(text) };
   };
@@ -53,7 +57,7 @@ export async function writeImage(cacheDir: string, name: string): Promise<ImageM
     kernel: await file("kernel", CONTENTS.kernel),
     initrd: await file("initrd", CONTENTS.initrd),
     symbols: await file("System.map", CONTENTS.symbols),
-    debug: await file("vmlinux", CONTENTS.debug),
+    debug: await file("vmlinux", debug),
     functions: await file("functions.json", CONTENTS.functions),
   };
   const programs = { menuos: await file("menuos", "a program") };

@@ -1,20 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { JOB_KEEP_COUNT_MAX, JOB_KEEP_SECONDS, type Report, RingsideError } from "@ringside/shared";
+import type { Report } from "@ringside/shared";
 import type { Logger } from "pino";
 import { PRESENCE_RETRY_MS, PRESENCE_TRIES_MAX, REDIS_COMMAND_MS } from "../limits.ts";
-
-/** The part of a BullMQ queue that is used. */
-export interface ReportQueue {
-  close(): Promise<void>;
-  add(
-    name: string,
-    report: Report,
-    options: {
-      readonly removeOnComplete: { age: number; count: number };
-      readonly removeOnFail: { age: number; count: number };
-    },
-  ): Promise<unknown>;
-}
+import { addReport, type ReportQueue } from "./report-queue.ts";
 
 type Presence = Extract<Report, { kind: "presence" }>;
 
@@ -47,7 +35,6 @@ export class PresenceReports implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = "closed";
     await Promise.race([Promise.all(this.#sending.values()), sleep(REDIS_COMMAND_MS)]);
-    await this.#queue.close();
   }
 
   #sent(session: string): void {
@@ -61,7 +48,7 @@ export class PresenceReports implements AsyncDisposable {
       const presence = this.#waiting.get(session);
       if (presence === undefined) return;
       try {
-        await this.#add(presence);
+        await addReport(this.#queue, presence);
         if (this.#waiting.get(session) === presence) this.#waiting.delete(session);
         tries = 0;
       } catch (error) {
@@ -71,16 +58,5 @@ export class PresenceReports implements AsyncDisposable {
       }
     }
     this.#waiting.delete(session);
-  }
-
-  /** While Redis is away a queue may wait for it for ever. */
-  async #add(presence: Presence): Promise<void> {
-    const kept = { age: JOB_KEEP_SECONDS, count: JOB_KEEP_COUNT_MAX };
-    const added = this.#queue.add(presence.kind, presence, { removeOnComplete: kept, removeOnFail: kept });
-    const overdue = AbortSignal.timeout(REDIS_COMMAND_MS);
-    await new Promise<void>((resolve, reject) => {
-      overdue.addEventListener("abort", () => reject(new RingsideError("store_unavailable")), { once: true });
-      added.then(() => resolve(), reject);
-    });
   }
 }

@@ -17,6 +17,8 @@ export interface ServedMachineOptions {
   /** Whether the console's start is in the trace already. */
   readonly startIs: "new" | "recorded";
   readonly presence: (debuggers: number) => void;
+  /** `user` wants a fresh machine in place of this one. */
+  readonly resetWanted: (user: string) => void;
   /** A client wants the machine that sleeps. */
   readonly wakeMachine: () => void;
   /** Something was typed, and the machine is recorded: it shall look. */
@@ -43,12 +45,15 @@ export class ServedMachine {
 
   constructor({ found, ...options }: ServedMachineOptions) {
     this.#found = found;
-    const { arch, qemuVersion, consoleStart, recording } = found.file;
+    const { session, arch, qemuVersion, consoleStart, recording, onDisconnect } = found.file;
     const { recorder, log, startIs, wakeMachine, nudge } = options;
     const hub = new MachineHub({
-      ...{ recorder, log, wakeMachine, arch, qemuVersion, recording },
+      ...{ recorder, log, wakeMachine, session, arch, qemuVersion, recording, onDisconnect, hints: [] },
       stubPath: found.stubPath,
       presence: options.presence,
+      resetWanted: options.resetWanted,
+      announce: (text) => this.console.announce(text),
+      type: (connection, text) => this.console.type(connection, text),
     });
     this.hub = hub;
     this.console = new MachineConsole({
@@ -155,7 +160,7 @@ export class ServedMachine {
   }
 
   endConnections(error: RingsideError): void {
-    this.hub.endGdb(error);
+    this.hub.endDebuggers(error);
     this.console.endClients(error);
   }
 }

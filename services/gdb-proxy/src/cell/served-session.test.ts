@@ -28,6 +28,23 @@ const events = (machine: FakeMachine) => readEvents(cell.traceDirectory(machine.
 const typesOf = async (machine: FakeMachine) => (await events(machine)).map((event) => event.type);
 const debug = async (machine: FakeMachine) => RspClient.over(await cell.connect("gdb", machine.session)).start();
 
+/** What the proxy has reported of a machine's session. */
+async function reportsOf({ session }: FakeMachine) {
+  const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
+  await once(redis, "ready");
+  const queue = new Queue(REPORTS_QUEUE, { connection: redis, prefix: cell.env.RINGSIDE_PREFIX ?? "" });
+  return {
+    read: async () => {
+      const reports = (await queue.getJobs()).map((job) => reportSchema.parse(job.data));
+      return reports.filter((report) => report.session === session);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await queue.close();
+      redis.disconnect();
+    },
+  };
+}
+
 const SEEN_CHARS_MAX = 64 * 1024;
 const watched = new Map<string, number>();
 function watchers({ session }: FakeMachine): number {
@@ -65,6 +82,38 @@ describe("a session", () => {
     expect(types.slice(-4)).toEqual(["gdb.packet", "machine.resumed", "machine.stopped", "gdb.reply"]);
   });
 
+  it("serves an observer beside the driver, and reports how many there are", async () => {
+    await using machine = await FakeMachine.start(cell.runDirectory);
+    const gdb = await debug(machine);
+    const observer = RspClient.over(await cell.connect("gdb", machine.session, { role: "observer" }));
+    await observer.start();
+    expect(await observer.ask("m1000,4")).toBe("00000000");
+    expect(await observer.ask("M1000,1:00")).toMatch(/^E\.you observe/);
+    observer.send("vCont;c");
+    gdb.send("vCont;c");
+    await vi.waitFor(() => expect(machine.stub.running).toBe(true));
+    machine.stop();
+    expect([await gdb.reply(), await observer.reply()]).toEqual(["T05thread:01;", "T05thread:01;"]);
+    const opened = (await events(machine)).filter((event) => event.type === "connection.opened");
+    expect(opened.map(({ role }) => role)).toEqual(["driver", "observer"]);
+  });
+
+  it("types for gdb's monitor, records that, and asks for a reset", async () => {
+    await using machine = await FakeMachine.start(cell.runDirectory);
+    const screen = await watch(machine);
+    const gdb = await debug(machine);
+    const order = (text: string) => gdb.ask(`qRcmd,${Buffer.from(text).toString("hex")}`);
+    await order("type replyhi");
+    await vi.waitFor(() => expect(Buffer.concat(machine.typed).toString()).toBe("replyhi\r"));
+    await order("reset");
+    await vi.waitFor(() => expect(screen.text()).toContain("asked for a fresh machine"));
+    const input = (await events(machine)).find((event) => event.type === "console.input");
+    const opened = (await events(machine)).findLast((event) => event.type === "connection.opened");
+    expect(input).toMatchObject({ connection: opened?.connection, data: "replyhi\r" });
+    await using queue = await reportsOf(machine);
+    await vi.waitFor(async () => expect((await queue.read()).map(({ kind }) => kind)).toContain("reset_wanted"));
+  });
+
   it("gives a second gdb debugger_busy and leaves the first alone", async () => {
     await using machine = await FakeMachine.start(cell.runDirectory);
     const first = await debug(machine);
@@ -73,7 +122,7 @@ describe("a session", () => {
     expect(await first.ask("qAttached")).toBe("1");
   });
 
-  it("lets the machine run on when a gdb vanishes, without its breakpoints, for the next gdb", async () => {
+  it("lets the machine run on when a gdb vanishes, with its breakpoints, which the next gdb takes over", async () => {
     await using machine = await FakeMachine.start(cell.runDirectory);
     const ws = await cell.connect("gdb", machine.session);
     const gdb = await RspClient.over(ws).start();
@@ -81,9 +130,12 @@ describe("a session", () => {
     gdb.send("vCont;c");
     await vi.waitFor(() => expect(machine.stub.running).toBe(true));
     ws.terminate();
-    await vi.waitFor(() => expect([machine.stub.breakpoints.size, machine.stub.running]).toEqual([0, true]));
+    await vi.waitFor(async () => expect(await typesOf(machine)).toContain("connection.closed"));
+    expect([machine.stub.breakpoints.size, machine.stub.running]).toEqual([1, true]);
     const next = await debug(machine);
     expect(await next.ask("?")).toBe("T02thread:01;");
+    next.send("vCont;c");
+    await vi.waitFor(() => expect([machine.stub.breakpoints.size, machine.stub.running]).toEqual([0, true]));
     expect(machine.stubConnections).toBe(1);
     expect(machine.stub.faults).toEqual([]);
   });
@@ -121,20 +173,15 @@ describe("a session", () => {
 
   it("reports who debugs", async () => {
     await using machine = await FakeMachine.start(cell.runDirectory);
-    const redis = connectRedis(inject("redisUrl"), "command", () => undefined);
-    await once(redis, "ready");
-    const queue = new Queue(REPORTS_QUEUE, { connection: redis, prefix: cell.env.RINGSIDE_PREFIX ?? "" });
+    await using queue = await reportsOf(machine);
     const counts = async () => {
-      const reports = (await queue.getJobs()).map((job) => reportSchema.parse(job.data));
-      const mine = reports.filter((report) => report.kind === "presence" && report.session === machine.session);
-      return mine.sort((a, b) => a.atMs - b.atMs).map((report) => (report.kind === "presence" ? report.debuggers : -1));
+      const mine = (await queue.read()).filter((report) => report.kind === "presence");
+      return mine.sort((a, b) => a.atMs - b.atMs).map(({ debuggers }) => debuggers);
     };
     const ws = await cell.connect("gdb", machine.session);
     await vi.waitFor(async () => expect(await counts()).toEqual([1]));
     ws.terminate();
     await vi.waitFor(async () => expect(await counts()).toEqual([1, 0]));
-    await queue.close();
-    redis.disconnect();
   });
 });
 

@@ -1,6 +1,10 @@
 import { type ConnectionRole, RingsideError, type Seal, type SessionRecording } from "@ringside/shared";
 import type { Logger } from "pino";
+import { GdbClient } from "../client/gdb-client.ts";
 import type { Transport } from "../client/transport.ts";
+import type { GdbFiles } from "../files/gdb-files.ts";
+import type { DebuggerSeat } from "../hub/debugger.ts";
+import type { MachineHub } from "../hub/machine-hub.ts";
 import { CONSOLE_LAST_WORDS_MS } from "../limits.ts";
 import { Recorder, type TraceLog } from "../record/recorder.ts";
 import type { FoundMachine } from "./machine-folders.ts";
@@ -16,6 +20,8 @@ export interface ServedSessionOptions {
   readonly machine: FoundMachine;
   readonly log: Logger;
   readonly presence: (epoch: number, debuggers: number) => void;
+  /** `user` wants a fresh machine in place of the one of this epoch. */
+  readonly resetWanted: (epoch: number, user: string) => void;
   /** A client wants the session's machine, which sleeps. */
   readonly wakeMachine: () => void;
   /** Something was typed at a recorded machine. */
@@ -127,14 +133,29 @@ export class ServedSession {
     }
   }
 
-  /** @throws RingsideError session_ended, machine_gone, debugger_busy, … */
-  attachGdb(transport: Transport, client: Client): void {
-    this.served().hub.attach(transport, client);
+  /**
+   * @param files that the gdb may read; null: none
+   * @throws RingsideError session_ended, machine_gone, debugger_busy, …
+   */
+  attachGdb(transport: Transport, { user, role }: Client, files: GdbFiles | null = null): void {
+    const gdbs: GdbClient[] = [];
+    const gdbOf = (seat: DebuggerSeat) => {
+      const gdb = new GdbClient(transport, seat, files);
+      gdbs.push(gdb);
+      return gdb;
+    };
+    this.served().hub.attach(gdbOf, { user, role, via: transport.via });
+    for (const gdb of gdbs) gdb.start();
   }
 
-  /** @throws RingsideError as attachGdb does where a second gdb would be refused */
-  mustBeFree(): void {
-    if (this.served().hub.isBusy) throw new RingsideError("debugger_busy");
+  /** Gives the machine to what is no gdb itself. @throws RingsideError as attachGdb does */
+  attachDebugger(...attach: Parameters<MachineHub["attach"]>): void {
+    this.served().hub.attach(...attach);
+  }
+
+  /** @throws RingsideError as attachGdb does where one more gdb in this role would be refused */
+  mustTake(role: ConnectionRole): void {
+    this.served().hub.mustTake(role);
   }
 
   attachConsole(transport: Transport, client: Client): void {
@@ -214,6 +235,7 @@ export class ServedSession {
       // What a machine wrote before it slept was recorded then.
       startIs: from === "hibernated" ? "recorded" : startIs,
       presence: (debuggers) => this.#options.presence(epoch, debuggers),
+      resetWanted: (user) => this.#options.resetWanted(epoch, user),
       wakeMachine: this.#options.wakeMachine,
       nudge: () => this.#options.nudge(epoch),
       ended: () => this.folderGone(),

@@ -12,6 +12,8 @@ export interface SessionsOptions {
   readonly dataDirectory: string;
   readonly log: Logger;
   readonly presence: (session: string, epoch: number, debuggers: number) => void;
+  /** `user` wants a fresh machine in place of the one of this epoch. */
+  readonly resetWanted: (session: string, epoch: number, user: string) => void;
   /** A client wants the machine of a session, which sleeps. */
   readonly wakeMachine: (session: string) => void;
   /** Something was typed at a recorded machine. */
@@ -171,7 +173,7 @@ export class Sessions {
   }
 
   async #serve(session: string, machine: FoundMachine): Promise<void> {
-    const { cell, log, presence, wakeMachine, nudge } = this.#options;
+    const { cell, log, presence, resetWanted, wakeMachine, nudge } = this.#options;
     const { user, lab, image, arch, parameters } = machine.file;
     let trace: TraceWriter | undefined;
     try {
@@ -181,6 +183,7 @@ export class Sessions {
         machine,
         log: log.child({ session }),
         presence: (epoch, debuggers) => presence(session, epoch, debuggers),
+        resetWanted: (epoch, user) => resetWanted(session, epoch, user),
         wakeMachine: () => wakeMachine(session),
         nudge: (epoch) => nudge(session, epoch),
       });

@@ -1,5 +1,7 @@
-import { ACK_BYTE, Decoder, encodePacket, type Frame, NAK_BYTE } from "@ringside/rsp";
+import { ACK_BYTE, Decoder, encodePacket, type Frame, NAK_BYTE, ProcessIds } from "@ringside/rsp";
 import { RingsideError } from "@ringside/shared";
+import { GdbFiles } from "../files/gdb-files.ts";
+import type { Debugger, DebuggerSeat } from "../hub/debugger.ts";
 import {
   GDB_UNSENT_BYTES_MAX,
   NAKS_MAX,
@@ -10,31 +12,30 @@ import {
 } from "../limits.ts";
 import type { Transport } from "./transport.ts";
 
-/** The hub, as one gdb sees it. */
-export interface GdbPeer {
-  readonly takesPackets: boolean;
-  packet(payload: string): void;
-  /** A packet waits for takesPackets. */
-  packetWaits(): void;
-  interrupt(): void;
-  /** The connection has closed. */
-  left(why: string): void;
-}
+/** What a gdb's connection uses of its seat. */
+export type GdbPeer = Pick<DebuggerSeat, "takesPackets" | "packet" | "packetWaits" | "interrupt" | "left">;
 
 type Pending = { readonly kind: "packet"; readonly payload: string } | { readonly kind: "interrupt" };
 
 const ACK = Buffer.of(ACK_BYTE);
 const NAK = Buffer.of(NAK_BYTE);
 
+/** What is answered by a stop: until then gdb prints what `O` packets bring. */
+const WAITS_FOR_STOP = /^(?:vCont;|[cCsS]|vAttach)/;
+
 /**
  * One gdb's connection: framing, acknowledgements until QStartNoAckMode, and the packets that wait for the
  * machine. Reading stops where they are too many or where gdb does not read its answers, so that what is
  * held for a client is bounded by PENDING_BYTES_MAX and GDB_UNSENT_BYTES_MAX.
  */
-export class GdbClient {
+export class GdbClient implements Debugger {
   readonly #transport: Transport;
   readonly #peer: GdbPeer;
+  readonly #files: GdbFiles | null;
+  /** A file is being read for the packet that was taken last. */
+  #readsFile = false;
   readonly #decoder = new Decoder({ runLength: false });
+  readonly #ids = new ProcessIds();
   #pending: Pending[] = [];
   #taken = 0;
   #pendingBytes = 0;
@@ -42,12 +43,16 @@ export class GdbClient {
   #acksOwed = 0;
   #naks = 0;
   #lastFrame: Uint8Array = new Uint8Array();
+  /** The packet that was taken last and has no answer yet. */
+  #unanswered = "";
   #pump: "idle" | "busy" | "later" = "idle";
   #reading: "on" | "off" | "closed" = "on";
 
-  constructor(transport: Transport, peer: GdbPeer) {
+  /** @param files what is answered from them does not reach the peer */
+  constructor(transport: Transport, peer: GdbPeer, files: GdbFiles | null = null) {
     this.#transport = transport;
     this.#peer = peer;
+    this.#files = files;
   }
 
   /** Begins to read; the peer must be attached. */
@@ -57,6 +62,7 @@ export class GdbClient {
       drained: () => this.wake(),
       closed: (why) => {
         this.#reading = "closed";
+        this.#files?.close();
         this.#peer.left(why);
       },
     });
@@ -64,7 +70,21 @@ export class GdbClient {
 
   /** Sends a reply's payload. */
   reply(payload: string): void {
-    this.#lastFrame = encodePacket(payload);
+    const offers = this.#files !== null && this.#unanswered.startsWith("qSupported");
+    this.#unanswered = "";
+    this.#send(offers ? `${payload};${GdbFiles.OFFER}` : payload);
+  }
+
+  /** Says a line, where gdb can hear it. */
+  say(text: string): void {
+    if (WAITS_FOR_STOP.test(this.#unanswered)) this.#send(`O${Buffer.from(`${text}\n`, "utf8").toString("hex")}`);
+  }
+
+  /** gdb has no packet for that: what it asks again, it is told again. */
+  changed(): void {}
+
+  #send(payload: string): void {
+    this.#lastFrame = encodePacket(this.#ids.toGdb(payload));
     if (this.#acksOwed === 0) {
       this.#transport.send(this.#lastFrame);
       return;
@@ -75,13 +95,13 @@ export class GdbClient {
   }
 
   /** Answers the packet that waits with the error, which gdb shows, and ends. */
-  refuse(error: RingsideError): void {
+  end(error: RingsideError): void {
     const waits = this.#pending.slice(this.#taken).some(({ kind }) => kind === "packet");
-    if (waits) this.reply(`E.${error.code}: ${error.message}`);
-    this.end(error);
+    if (waits && this.#reading !== "closed") this.reply(`E.${error.code}: ${error.message}`);
+    this.#close(error);
   }
 
-  end(error: RingsideError): void {
+  #close(error: RingsideError): void {
     this.#reading = "closed";
     this.#transport.end(error);
   }
@@ -102,7 +122,7 @@ export class GdbClient {
     if (this.#reading === "closed") return;
     this.#decoder.push(bytes, (frame) => this.#frame(frame));
     if (this.#decoder.ignoredBytes > NOISE_BYTES_MAX) {
-      this.end(new RingsideError("bad_request", { message: "This does not speak gdb's remote protocol" }));
+      this.#close(new RingsideError("bad_request", { message: "This does not speak gdb's remote protocol" }));
       return;
     }
     this.wake();
@@ -140,18 +160,19 @@ export class GdbClient {
   #keep(pending: Pending, bytes: number): void {
     this.#pending.push(pending);
     this.#pendingBytes += bytes;
-    if (this.#pendingBytes > PENDING_BYTES_MAX) this.end(new RingsideError("frame_too_large"));
+    if (this.#pendingBytes > PENDING_BYTES_MAX) this.#close(new RingsideError("frame_too_large"));
   }
 
   #sendAgain(): void {
     this.#naks += 1;
-    if (this.#naks > NAKS_MAX) this.end(new RingsideError("bad_request", { message: "Too many packets were damaged" }));
+    if (this.#naks > NAKS_MAX)
+      this.#close(new RingsideError("bad_request", { message: "Too many packets were damaged" }));
     else if (this.#lastFrame.length > 0) this.#transport.send(this.#lastFrame);
   }
 
   #damaged(code: "frame_too_large" | "bad_request", why: string): void {
     if (this.#acks === "sent" && code === "bad_request") this.#transport.send(NAK);
-    else this.end(new RingsideError(code, { message: `A packet is damaged: ${why}` }));
+    else this.#close(new RingsideError(code, { message: `A packet is damaged: ${why}` }));
   }
 
   #takePending(): void {
@@ -172,7 +193,7 @@ export class GdbClient {
       }
       this.#taken += 1;
       this.#pendingBytes -= next.kind === "packet" ? next.payload.length : 1;
-      if (next.kind === "packet") this.#peer.packet(next.payload);
+      if (next.kind === "packet") this.#take(next.payload);
       else this.#peer.interrupt();
     }
     if (this.#taken === this.#pending.length && this.#taken > 0) {
@@ -181,8 +202,26 @@ export class GdbClient {
     }
   }
 
+  #take(sent: string): void {
+    const payload = this.#ids.fromGdb(sent);
+    this.#unanswered = payload;
+    const answer = this.#files?.answer(payload) ?? null;
+    if (answer === null) this.#peer.packet(payload);
+    else void this.#replyLater(answer);
+  }
+
+  async #replyLater(answer: Promise<string>): Promise<void> {
+    this.#readsFile = true;
+    const payload = await answer;
+    this.#readsFile = false;
+    if (this.#reading === "closed") return;
+    this.reply(payload);
+    this.wake();
+  }
+
   #mayTake(next: Pending): boolean {
     if (next.kind === "interrupt") return true;
+    if (this.#readsFile) return false;
     return this.#peer.takesPackets && this.#transport.unsentBytes <= GDB_UNSENT_BYTES_MAX;
   }
 

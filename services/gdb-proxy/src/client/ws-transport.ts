@@ -1,6 +1,6 @@
 import { closeCodeFor, RingsideError } from "@ringside/shared";
 import type { WebSocket } from "ws";
-import { CLOSE_GRACE_MS, PING_MS, PINGS_MISSED_MAX } from "../limits.ts";
+import { CLOSE_GRACE_MS, LINK_RTT_SAMPLES_MAX, PING_MS, PINGS_MISSED_MAX } from "../limits.ts";
 import { StallWatch, type Transport, type TransportEvents } from "./transport.ts";
 
 /** RFC 6455: a control frame carries 125 bytes, two of them the code. */
@@ -16,7 +16,7 @@ export function closeWebSocket(ws: WebSocket, code: number, text: string): void 
   ws.once("close", () => clearTimeout(grace));
 }
 
-/** Raw bytes in binary frames, with pings so that a dead peer is found. */
+/** Bytes in binary frames, each of which arrives whole, with pings so that a dead peer is found. */
 export class WebSocketTransport implements Transport {
   readonly via = "websocket";
   readonly #ws: WebSocket;
@@ -25,6 +25,9 @@ export class WebSocketTransport implements Transport {
   #events: TransportEvents | null = null;
   #ending: string | null = null;
   #pingsMissed = 0;
+  #pingedAtMs = 0;
+  /** The last round trips; what else this process does makes some look longer. */
+  #roundTripsMs: readonly number[] = [];
 
   constructor(ws: WebSocket, stallMs?: number) {
     this.#ws = ws;
@@ -39,12 +42,19 @@ export class WebSocketTransport implements Transport {
     return this.#ws.bufferedAmount;
   }
 
+  /** How long a message and its answer are on the way, in ms; null while it is not known. */
+  get roundTripMs(): number | null {
+    return this.#roundTripsMs.length === 0 ? null : Math.min(...this.#roundTripsMs);
+  }
+
   start(events: TransportEvents): void {
     this.#events = events;
     const ping = setInterval(() => this.#ping(), PING_MS);
     this.#ws.on("pong", () => {
       this.#pingsMissed = 0;
+      this.#roundTripsMs = [...this.#roundTripsMs, performance.now() - this.#pingedAtMs].slice(-LINK_RTT_SAMPLES_MAX);
     });
+    this.#ping();
     this.#ws.on("message", (data: Buffer, isBinary) => {
       if (this.#ending !== null) return;
       this.#pingsMissed = 0;
@@ -63,9 +73,10 @@ export class WebSocketTransport implements Transport {
     else this.#ws.on("close", closed);
   }
 
-  send(bytes: Uint8Array): void {
+  /** @param compress whether to, where the peer has agreed to it */
+  send(bytes: Uint8Array, compress = false): void {
     if (this.#ending !== null) return;
-    this.#ws.send(bytes, { binary: true }, this.#sent);
+    this.#ws.send(bytes, { binary: true, compress }, this.#sent);
     this.#stall.sent(this.#ws.bufferedAmount);
   }
 
@@ -98,6 +109,7 @@ export class WebSocketTransport implements Transport {
     }
     // A paused socket does not see pongs: its stalls have a limit of their own.
     if (!this.#ws.isPaused) this.#pingsMissed += 1;
+    this.#pingedAtMs = performance.now();
     this.#ws.ping();
   }
 }

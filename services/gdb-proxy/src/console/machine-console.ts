@@ -99,6 +99,27 @@ export class MachineConsole {
     this.#line = this.#connect();
   }
 
+  /** A line of the cell's own for those who watch; it is no output of the guest, and not recorded as such. */
+  announce(text: string): void {
+    this.#gatherer.flush();
+    const line = Buffer.from(`\r\n[ringside] ${text}\r\n`, "utf8");
+    for (const client of this.#clients) client.output(line);
+  }
+
+  /**
+   * Types in the name of a connection that is not the console's own.
+   * @param text one character per byte
+   * @throws RingsideError rate_limited where the guest has not taken enough of what was typed before, and what
+   *   recording throws
+   */
+  type(connection: number, text: string): void {
+    if (this.#keyboard.isFull) throw new RingsideError("rate_limited");
+    this.#options.recorder.append({ type: "console.input", connection, data: text });
+    this.#keyboard.type(Buffer.from(text, "latin1"));
+    if (this.#keyboard.isFull) this.#holdTyping("held");
+    if (this.#state === "asleep") this.#options.wakeMachine();
+  }
+
   endClients(error: RingsideError): void {
     this.#gatherer.flush();
     for (const client of this.#clients) client.end(error);

@@ -1,11 +1,14 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import { LINK_PROTOCOL } from "@ringside/link";
 import { closeCodeFor, RingsideError, sessionIdSchema, type TicketClaims, WS_PROTOCOL } from "@ringside/shared";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Transport } from "../client/transport.ts";
 import { closeWebSocket, WebSocketTransport } from "../client/ws-transport.ts";
 import { CLIENT_FRAGMENTS_MAX, CLIENT_FRAME_BYTES_MAX, CONNECTIONS_MAX } from "../limits.ts";
+import type { LinkTransport } from "../link/link-port.ts";
+import { LINK_SERVER } from "../link/link-server.ts";
 import { checkOrigin, ticketOf } from "./credentials.ts";
 import type { TicketUse } from "./tickets.ts";
 
@@ -15,21 +18,27 @@ export interface UpgradeOptions {
   readonly redeem: (jwt: string | null, use: TicketUse) => Promise<TicketClaims>;
   /** Gives a connection to its session; what it throws closes the connection with its code. */
   readonly connect: (kind: "gdb" | "console", claims: TicketClaims, transport: Transport) => Promise<void>;
+  /** The same for a near agent's link, which takes a ticket for gdb. */
+  readonly connectLink: (claims: TicketClaims, transport: LinkTransport) => Promise<void>;
 }
 
-const PATH = /^\/v1\/sessions\/([^/?]{1,64})\/(gdb|console)$/;
+/** What a WebSocket carries: a gdb's bytes, a console's, or a near agent's messages. */
+type Channel = "gdb" | "console" | "link";
+
+const PATH = /^\/v1\/sessions\/([^/?]{1,64})\/(gdb|console|link)$/;
 
 /** What a WebSocket request is for. */
-function useOf(url: string | undefined): { kind: "gdb" | "console"; session: string } {
-  const match = PATH.exec(url ?? "");
-  const session = sessionIdSchema.safeParse(match?.[1]);
-  if (!match || !session.success) throw new RingsideError("not_found");
-  return { kind: match[2] === "gdb" ? "gdb" : "console", session: session.data };
+function useOf(url: string | undefined): { channel: Channel; session: string } {
+  const [, id, channel] = PATH.exec(url ?? "") ?? [];
+  const session = sessionIdSchema.safeParse(id);
+  if (!session.success) throw new RingsideError("not_found");
+  return { channel: channel === "gdb" || channel === "link" ? channel : "console", session: session.data };
 }
 
 /**
  * Takes WebSocket upgrades. A refused one is accepted and closed with the error's code, because a browser
- * shows its page nothing of a refused upgrade. Messages are small and uncompressed; fragments are few.
+ * shows its page nothing of a refused upgrade. Messages are small and uncompressed, but for a link's; fragments are
+ * few.
  */
 export class Upgrades {
   readonly #options: UpgradeOptions;
@@ -41,6 +50,7 @@ export class Upgrades {
     clientTracking: true,
     handleProtocols: (offered) => (offered.has(WS_PROTOCOL) ? WS_PROTOCOL : false),
   });
+  readonly #links = new WebSocketServer({ ...LINK_SERVER, noServer: true });
 
   constructor(http: Server, options: UpgradeOptions) {
     this.#options = options;
@@ -55,20 +65,25 @@ export class Upgrades {
 
   /** Cuts what is still open. */
   close(): void {
-    for (const ws of this.#server.clients) ws.terminate();
-    this.#server.close();
+    for (const server of [this.#server, this.#links]) {
+      for (const ws of server.clients) ws.terminate();
+      server.close();
+    }
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (this.#server.clients.size >= CONNECTIONS_MAX) {
+    if (this.#server.clients.size + this.#links.clients.size >= CONNECTIONS_MAX) {
       socket.destroy();
       return;
     }
     const admitted = await this.#admit(request).catch((error: unknown) => error);
     if (socket.destroyed) return;
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
+    // A refused one is answered in its subprotocol, too, or its client does not see why.
+    const isLink = isAdmitted(admitted) ? admitted.channel === "link" : speaksLink(request);
+    const server = isLink ? this.#links : this.#server;
+    server.handleUpgrade(request, socket, head, (ws) => {
       (socket as Partial<{ setNoDelay(on: boolean): void }>).setNoDelay?.(true);
-      if (isAdmitted(admitted)) this.#connect(ws, admitted.kind, admitted.claims);
+      if (isAdmitted(admitted)) this.#connect(ws, admitted);
       else this.#refuse(ws, admitted);
     });
   }
@@ -76,14 +91,20 @@ export class Upgrades {
   async #admit(request: IncomingMessage): Promise<Admitted> {
     const { origins, redeem } = this.#options;
     checkOrigin(request.headers, origins);
-    const use = useOf(request.url);
-    return { kind: use.kind, claims: await redeem(ticketOf(request.headers), use) };
+    const { channel, session } = useOf(request.url);
+    if (channel === "link" && !speaksLink(request)) {
+      throw new RingsideError("bad_request", { message: `A link speaks ${LINK_PROTOCOL}` });
+    }
+    const kind = channel === "console" ? "console" : "gdb";
+    return { channel, claims: await redeem(ticketOf(request.headers), { kind, session }) };
   }
 
-  #connect(ws: WebSocket, kind: "gdb" | "console", claims: TicketClaims): void {
+  #connect(ws: WebSocket, { channel, claims }: Admitted): void {
     ws.pause();
     const transport = new WebSocketTransport(ws);
-    this.#options.connect(kind, claims, transport).then(
+    const { connect, connectLink } = this.#options;
+    const connected = channel === "link" ? connectLink(claims, transport) : connect(channel, claims, transport);
+    connected.then(
       () => ws.resume(),
       (error: unknown) => this.#refuse(ws, error),
     );
@@ -98,8 +119,12 @@ export class Upgrades {
   }
 }
 
+/** Whether it offers the subprotocol. */
+const speaksLink = ({ headers }: IncomingMessage): boolean =>
+  (headers["sec-websocket-protocol"] ?? "").split(",").some((name) => name.trim() === LINK_PROTOCOL);
+
 interface Admitted {
-  readonly kind: "gdb" | "console";
+  readonly channel: Channel;
   readonly claims: TicketClaims;
 }
 

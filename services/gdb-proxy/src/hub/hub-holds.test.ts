@@ -11,7 +11,7 @@ describe("the Hub that holds a machine still", () => {
     bench.attach();
     expect(bench.ask("Z0,1000,1")).toEqual(["OK"]);
     expect(bench.ask("vCont;c")).toEqual([]);
-    bench.hub.leave();
+    bench.gdb.leave();
     bench.settle();
     expect([bench.stub.running, bench.stub.breakpoints.size]).toEqual([false, 0]);
     bench.hub.resume();
@@ -40,7 +40,7 @@ describe("the Hub that holds a machine still", () => {
     const bench = attached();
     bench.hub.pause();
     expect(bench.ask("vCont;c")).toEqual([]);
-    bench.hub.interrupt();
+    bench.gdb.interrupt();
     expect(bench.sent.at(-1)).toBe("T02thread:01;");
     bench.hub.resume();
     bench.settle();
@@ -73,15 +73,15 @@ describe("the Hub that holds a machine still", () => {
     bench.hub.standStill();
     bench.settle();
     expect([bench.stands, bench.stub.running]).toEqual([true, false]);
-    bench.hub.interrupt();
-    bench.hub.leave();
+    bench.gdb.interrupt();
+    bench.gdb.leave();
     bench.settle();
     bench.attach();
-    expect(bench.hub.takesPackets).toBe(false);
+    expect(bench.gdb.takesPackets).toBe(false);
     bench.stands = false;
     bench.hub.goOn();
     bench.settle();
-    expect([bench.hub.takesPackets, bench.faults]).toEqual([true, []]);
+    expect([bench.gdb.takesPackets, bench.faults]).toEqual([true, []]);
     bench.ask("vCont;c");
     expect([bench.stub.running, bench.stub.breakpoints.size]).toEqual([true, 0]);
   });
@@ -101,7 +101,7 @@ describe("the Hub of a machine that sleeps", () => {
     bench.ask("Z2,2000,8");
     const before = bench.events.length;
     bench.sleep();
-    expect(bench.hub.takesPackets).toBe(false);
+    expect(bench.gdb.takesPackets).toBe(false);
     expect(bench.wakeAsked).toBe(false);
     bench.hub.packetWaits();
     expect(bench.wakeAsked).toBe(true);
@@ -133,7 +133,7 @@ describe("the Hub of a machine that sleeps", () => {
     const bench = attached();
     bench.ask("vCont;c");
     bench.sleep();
-    bench.hub.interrupt();
+    bench.gdb.interrupt();
     expect(bench.wakeAsked).toBe(true);
     bench.rejoin();
     bench.settle();
@@ -156,7 +156,7 @@ describe("the Hub of a machine that sleeps", () => {
     expect(bench.wakeAsked).toBe(true);
     bench.rejoin();
     bench.settle();
-    expect(bench.hub.takesPackets).toBe(true);
+    expect(bench.gdb.takesPackets).toBe(true);
     expect(bench.types()).toEqual(["machine.stopped"]);
   });
 
@@ -164,13 +164,13 @@ describe("the Hub of a machine that sleeps", () => {
     const stops = (bench: Bench) => bench.types().filter((type) => type === "machine.stopped").length;
     const ranOn = attached();
     ranOn.sleep();
-    ranOn.hub.leave();
+    ranOn.gdb.leave();
     ranOn.arrive();
     ranOn.rejoin("runs");
     ranOn.settle();
     expect(stops(ranOn)).toBe(2);
     const parked = attached();
-    parked.hub.leave();
+    parked.gdb.leave();
     parked.settle();
     parked.stub.stop();
     parked.settle();
@@ -186,14 +186,14 @@ describe("the Hub of a machine that sleeps", () => {
     const bench = attached();
     bench.ask("vCont;c");
     bench.sleep();
-    bench.hub.giveUp("state_damaged: gone");
+    bench.hub.attendance.giveUp("state_damaged: gone");
     expect(bench.sent.at(-1)).toBe("E.state_damaged: gone");
   });
 });
 
 describe("the Hub of a recorded machine", () => {
   const recorded = (): Bench => {
-    const bench = new Bench(new StubModel(), true);
+    const bench = new Bench(new StubModel(), { recording: true });
     bench.attach();
     return bench;
   };
@@ -229,7 +229,7 @@ describe("the Hub of a recorded machine", () => {
   });
 
   it("refuses a write where QEMU does not say how far it is", () => {
-    const bench = new Bench(new StubModel(), true);
+    const bench = new Bench(new StubModel(), { recording: true });
     bench.stub.instructions = null;
     bench.attach();
     expect(bench.ask("M1000,2:abcd")).toEqual(["E22"]);

@@ -1,3 +1,4 @@
+import { RingsideError } from "@ringside/shared";
 import { describe, expect, it } from "vitest";
 import { attached } from "../testing/hub-bench.ts";
 
@@ -45,7 +46,7 @@ describe("the Hub", () => {
   it("sends one interrupt however often gdb asks", () => {
     const bench = attached();
     bench.ask("vCont;c");
-    for (let i = 0; i < 5; i += 1) bench.hub.interrupt();
+    for (let i = 0; i < 5; i += 1) bench.gdb.interrupt();
     bench.settle();
     expect(bench.sent.at(-1)).toBe("T02thread:01;");
     expect(bench.stub.faults).toEqual([]);
@@ -53,11 +54,11 @@ describe("the Hub", () => {
 
   it("keeps a Ctrl-C that arrives between two steps, but not for long", () => {
     const bench = attached();
-    bench.hub.interrupt();
+    bench.gdb.interrupt();
     bench.nowMs += 10;
     expect(bench.ask("vCont;s:1;c")).toEqual(["T02thread:01;"]);
     expect(bench.stub.running).toBe(false);
-    bench.hub.interrupt();
+    bench.gdb.interrupt();
     bench.nowMs += 60_000;
     expect(bench.ask("vCont;c")).toEqual([]);
     expect(bench.stub.running).toBe(true);
@@ -81,24 +82,12 @@ describe("the Hub", () => {
     expect(bench.stub.faults).toEqual([]);
   });
 
-  it("stops a running machine to take out the breakpoints of a gdb that vanished", () => {
-    const bench = attached();
-    bench.ask("Z0,1000,1");
-    bench.ask("vCont;c");
-    bench.hub.leave();
-    bench.settle();
-    expect([bench.stub.running, bench.stub.breakpoints.size]).toEqual([true, 0]);
-    expect(bench.hub.isQuiet).toBe(true);
-    bench.attach();
-    expect(bench.hub.state).toBe("stopped");
-  });
-
   it("gives the next gdb neither the answers nor the breakpoints of one that left in the middle", () => {
     const bench = attached();
     bench.ask("Z0,1000,1");
     bench.ask("Z2,2000,8");
     bench.send("m1000,8");
-    bench.hub.leave();
+    bench.gdb.leave();
     bench.arrive();
     const before = bench.sent.length;
     bench.settle();
@@ -111,7 +100,7 @@ describe("the Hub", () => {
   it("leaves a machine alone that somebody else stopped, and connects anew for the next gdb", () => {
     const bench = attached();
     bench.ask("D");
-    bench.hub.leave();
+    bench.gdb.leave();
     bench.stub.stop("T02thread:01;");
     bench.settle();
     expect([bench.hub.state, bench.stub.running]).toEqual(["parked", false]);
@@ -123,17 +112,17 @@ describe("the Hub", () => {
 
   it("refuses a second gdb and serves the first", () => {
     const bench = attached();
-    expect(() => bench.hub.attach(2)).toThrow(expect.objectContaining({ code: "debugger_busy" }));
+    expect(() => bench.arrive()).toThrow(expect.objectContaining({ code: "debugger_busy" }));
     expect(bench.ask("qC")).toEqual(["OK"]);
   });
 
   it("tells a gdb that waits that the machine has gone", () => {
     const bench = attached();
     bench.ask("vCont;c");
-    bench.hub.gone();
+    bench.hub.gone(new RingsideError("machine_gone"));
     expect(bench.sent.at(-1)).toBe("W00");
-    expect(bench.closed).toBe(1);
-    expect(() => bench.hub.attach(2)).toThrow(expect.objectContaining({ code: "machine_gone" }));
+    expect(bench.gdb.ended?.code).toBe("machine_gone");
+    expect(() => bench.arrive()).toThrow(expect.objectContaining({ code: "machine_gone" }));
   });
 
   it("gives gdb the stub's error to a resume, and stays stopped", () => {

@@ -1,33 +1,47 @@
 import assert from "node:assert/strict";
 import { RingsideError } from "@ringside/shared";
-import { INTERRUPT_KEPT_MS } from "../limits.ts";
-import type { Decision } from "../policy/decision.ts";
-import { decide } from "../policy/table.ts";
-import { AttachedGdb, RUN_ON, type Run } from "./attached-gdb.ts";
-import { journalled } from "./journal.ts";
+import { type AttachedDebugger, type Attaching, RUN_ON, type Run } from "./attached-debugger.ts";
+import { Attendance } from "./attendance.ts";
+import type { Conversation } from "./conversation.ts";
+import { Glances } from "./glances.ts";
+import { Leaving } from "./leaving.ts";
 import { type HubMachine, MachineKnowledge } from "./machine-knowledge.ts";
+import { Orders } from "./orders.ts";
 import type { HubPorts } from "./ports.ts";
-import { type StoppedHow, StubSide, type StubState } from "./stub-side.ts";
+import { Requests } from "./requests.ts";
+import { Seats } from "./seats.ts";
+import { Stops } from "./stops.ts";
+import { StubSide, type StubState } from "./stub-side.ts";
+import { Telling } from "./telling.ts";
 
 /**
- * The Hub's state machine: one machine's stub, the gdb that may be attached, and what else holds the machine still. No I/O.
+ * The Hub's state machine: one machine's stub, the debuggers that are attached, and what else holds the machine
+ * still. No I/O.
  *
  *   unconnected ──attach──► connecting ──► talking (greeting) ──► talking (describing) ──► stopped
- *   stopped ──gdb's packet──► talking ──answer──► stopped          stopped ──resume──► running
+ *   stopped ──a packet──► talking ──answer──► stopped          stopped ──resume──► running, or stepping for a range
  *   running ──0x03──► interrupting;   running, interrupting ──stop reply──► talking (describing) ──► stopped
- *   running, no gdb ──stop reply──► parked: somebody else stopped it; nothing is sent until a gdb attaches
+ *   running ──stop at a condition──► stepping (weighing) ──► running, or talking (describing) ──► stopped
+ *   running, nobody holds ──stop reply──► parked: somebody else stopped it; nothing is sent until one attaches
  *   stopped, held still ──sleep──► asleep ──rejoin──► connecting ──► talking (greeting) ──► stopped
  *
- * The machine runs where nobody wants it to stand: a gdb that it stops for, a pause, or standStill(). gdb sees
- * nothing of the other two: one that waits for a stop goes on waiting, and its run goes on when the machine does.
- * The machine runs on when its gdb leaves, however it leaves, without that gdb's breakpoints. Events are
- * recorded before their consequences are forwarded; a port that throws leaves the Hub to reset().
+ * The machine runs where nobody wants it to stand: the driver that it stops for, one who must be shown a stop, a
+ * pause, or standStill(). The driver sees nothing of the others: who waits for a stop goes on waiting, and the run
+ * goes on when the machine does. Events are recorded before their consequences are forwarded; a port that throws
+ * leaves the Hub to reset().
  */
 export class Hub {
   readonly #ports: HubPorts;
   readonly #stub: StubSide;
   readonly #known: MachineKnowledge;
-  #gdb: AttachedGdb | null = null;
+  readonly #seats = new Seats();
+  readonly #glances: Glances;
+  readonly #leaving: Leaving;
+  readonly #orders: Orders;
+  readonly #telling: Telling;
+  readonly #stops: Stops;
+  readonly #requests: Requests;
+  readonly #attendance: Attendance;
   #paused = false;
   #still: "no" | "coming" | "here" = "no";
 
@@ -35,10 +49,23 @@ export class Hub {
     this.#known = new MachineKnowledge(machine);
     this.#ports = ports;
     this.#stub = new StubSide(ports, {
-      stopped: (reply, how) => this.#stopped(reply, how),
+      stopped: (reply, how) => this.#stops.stopped(reply, how),
       didNotRun: (error) => this.#didNotRun(error),
-      exited: () => this.gone(),
+      exited: () => this.gone(new RingsideError("machine_gone")),
     });
+    const settle = () => this.#settle();
+    this.#glances = new Glances(ports, settle);
+    this.#leaving = new Leaving(ports, this.#known.ledger, machine.onDisconnect, settle);
+    this.#orders = new Orders(ports, this.#seats, machine);
+    const parts = { ports, stub: this.#stub, known: this.#known, seats: this.#seats, glances: this.#glances };
+    this.#telling = new Telling(parts);
+    const all = { ...parts, leaving: this.#leaving, orders: this.#orders, telling: this.#telling };
+    const stands = () => this.#nowStopped();
+    this.#stops = new Stops({ ...all, isHeld: () => this.#isHeld, settle, stands });
+    const takeHold = () => this.#takeHold();
+    this.#requests = new Requests({ ...all, isPaused: () => this.#paused, settle, stands, takeHold });
+    const mustBeThere = () => this.#mustBeThere();
+    this.#attendance = new Attendance({ ...all, requests: this.#requests, mustBeThere, settle, takeHold });
   }
 
   get state(): StubState["kind"] {
@@ -49,18 +76,23 @@ export class Hub {
     return this.#stub.owesAnswer;
   }
 
+  /** The target description: file name → text. */
+  get features(): ReadonlyMap<string, string> {
+    return this.#known.features;
+  }
+
   get isPaused(): boolean {
     return this.#paused;
   }
 
   /** True where nobody is known to hold the machine: it runs on when it wakes, without the Hub. */
   get isFree(): boolean {
-    return this.#gdb === null && !this.#paused;
+    return this.#seats.isEmpty && !this.#paused && !this.#leaving.stands;
   }
 
   /** True where the guest runs, but for a standstill. */
   get runsOn(): boolean {
-    return !this.#paused && (!this.#isHeld || this.#gdb?.run != null);
+    return !this.#paused && this.#isToRun;
   }
 
   /** True where the guest may be taking what is typed. */
@@ -68,28 +100,26 @@ export class Hub {
     return !["connecting", "talking", "stopped", "asleep", "gone"].includes(this.state);
   }
 
-  /** True where nothing is left to do for a gdb that went. */
+  /** True where nothing is left to do for a debugger that went. */
   get isQuiet(): boolean {
-    if (this.#gdb !== null || this.#stub.owesAnswer) return false;
-    return this.state !== "stopped" || (this.#paused && !this.#known.ledger.stubHasSome);
+    if (!this.#seats.isEmpty || this.#stub.owesAnswer || this.state === "stepping") return false;
+    return this.state !== "stopped" || (!this.runsOn && !this.#known.ledger.stubHasSome);
   }
 
-  /**
-   * A gdb has connected. The machine is stopped for it before its first packet is taken.
-   * @throws RingsideError debugger_busy, machine_gone
-   */
-  attach(connection: number): void {
+  /** @throws RingsideError debugger_busy, rate_limited, machine_gone, as attach() would */
+  mustTake(role: Attaching["role"]): void {
     this.#mustBeThere();
-    if (this.#gdb !== null) throw new RingsideError("debugger_busy");
-    this.#gdb = new AttachedGdb(connection, this.#ports);
-    if (this.state === "asleep") this.#ports.wakeMachine();
-    else this.#takeHold();
+    this.#seats.mustTake(role);
   }
 
-  /** gdb has gone, in whatever way. */
-  leave(): void {
-    this.#gdb = null;
-    this.#known.ledger.unwantAll();
+  /** Debuggers come and go here. */
+  get attendance(): Attendance {
+    return this.#attendance;
+  }
+
+  /** The cell lets go: who leaves from now on leaves nothing behind. */
+  closing(): void {
+    this.#leaving.forget(true);
     this.#settle();
   }
 
@@ -100,10 +130,11 @@ export class Hub {
     if (this.state !== "asleep") this.#takeHold();
   }
 
-  /** Ends a pause, also one that is not known of here; what gdb has stopped stays stopped. */
+  /** Ends a pause, also one that is not known of here; what a debugger has stopped stays stopped. */
   resume(): void {
     this.#mustBeThere();
     this.#paused = false;
+    this.#leaving.runOn();
     if (this.state === "unconnected") this.#connectAnew();
     else this.#settle();
   }
@@ -130,11 +161,12 @@ export class Hub {
     return this.isFree && (this.state === "unconnected" || this.state === "parked");
   }
 
-  /** Lets go of the stub of a machine that stands still, or that nobody holds. gdb stays, and is none the wiser. */
+  /** Lets go of the stub of a machine that stands still, or that nobody holds. Debuggers stay, none the wiser. */
   sleep(): void {
     assert(this.#still === "here" || this.mayJustSleep, "only what stands still may fall asleep");
     if (this.#still === "no") this.#known.forgetStop();
     this.#still = "no";
+    this.#leaving.forget(false);
     this.#dropStub();
     this.#stub.become("asleep");
   }
@@ -155,34 +187,29 @@ export class Hub {
     assert(this.state === "connecting", "connected() answers connectStub()");
     const known = this.#known;
     if (known.hasStop) this.#stub.talk(known.greetAgain(), () => this.#nowStopped());
-    else this.#stub.talk(known.greet(), (stopReply) => this.#describe(stopReply, "by itself"));
+    else this.#stub.talk(known.greet(), (stopReply) => this.#stops.ours(stopReply));
   }
 
-  /** True where packet() takes gdb's next packet. */
-  get takesPackets(): boolean {
-    if (this.#gdb === null || this.#still !== "no") return false;
-    if (this.#gdb.detached) return ["stopped", "running", "parked"].includes(this.state);
-    return this.state === "stopped" && !this.#gdb.awaitsStop;
+  /** True where packet() and read() take what this debugger sends. */
+  takes(one: AttachedDebugger): boolean {
+    return this.#still === "no" && this.#requests.takes(one);
   }
 
-  /** gdb has sent something that cannot be taken now. */
+  /** A debugger has sent something that cannot be taken now. */
   packetWaits(): void {
     if (this.state === "asleep") this.#ports.wakeMachine();
   }
 
-  /** gdb's packet; only while takesPackets. */
-  packet(payload: string): void {
-    const gdb = this.#gdb;
-    assert(gdb !== null && this.takesPackets, "a packet out of turn");
-    this.#ports.record({ type: "gdb.packet", connection: gdb.connection, data: payload });
-    this.#carryOut(gdb, decide(payload, this.#known.view(gdb.detached)));
+  /** A debugger's packet; only while takes(). */
+  packet(one: AttachedDebugger, payload: string): void {
+    assert(this.takes(one), "a packet out of turn");
+    this.#requests.packet(one, payload);
   }
 
-  /** gdb's Ctrl-C. */
-  interrupt(): void {
-    this.#gdb?.interrupt(this.state !== "interrupting");
-    if (this.state === "asleep") this.#ports.wakeMachine();
-    else this.#settle();
+  /** See DebuggerSeat.read(); only while takes(). */
+  read(one: AttachedDebugger, talk: Conversation<void>, done: () => void): void {
+    assert(this.takes(one), "a read out of turn");
+    this.#requests.read(one, talk, done);
   }
 
   /** A packet's payload from the stub. */
@@ -190,27 +217,29 @@ export class Hub {
     this.#stub.packet(payload);
   }
 
-  /** Answers a gdb that waits for a stop with an error, as its last word. */
-  giveUp(text: string): void {
-    this.#gdb?.answerWait(`E.${text}`);
-  }
-
-  /** The machine has ended: a gdb that waits for a stop is told so. Nothing can follow. */
-  gone(): void {
+  /** The machine has ended: who waits for a stop is told so, and then why. Nothing can follow. */
+  gone(error: RingsideError): void {
     this.#stub.become("gone");
-    this.#sayGone();
+    this.#attendance.endAll(error);
   }
 
   /** The stub has closed its socket, as QEMU does when it ends. The next attach shows whether it is there. */
-  stubEnded(): void {
+  stubEnded(error: RingsideError): void {
+    const { all } = this.#seats;
     if (this.state !== "gone") this.#beginAnew();
-    this.#sayGone();
+    this.#attendance.endAll(error, all);
   }
 
-  /** The link to the stub is given up; the next attach makes a new one. The caller ends the client. */
+  /** The link to the stub is given up; the next attach makes a new one. The caller ends the debuggers. */
   reset(): void {
-    this.#gdb = null;
+    this.#seats.clear();
     if (this.state !== "gone" && this.state !== "asleep") this.#beginAnew();
+  }
+
+  /** Nothing is done any more of what was to be done later. */
+  forget(): void {
+    this.#glances.clear();
+    this.#leaving.forget(true);
   }
 
   #mustBeThere(): void {
@@ -220,13 +249,17 @@ export class Hub {
   #beginAnew(): void {
     this.#still = "no";
     this.#paused = false;
-    this.#known.ledger.unwantAll();
+    this.#seats.clear();
+    this.#glances.clear();
+    this.#leaving.forget(false);
+    this.#known.ledger.clear();
     this.#dropStub();
     this.#known.forgetStop();
   }
 
   #dropStub(): void {
     this.#known.ledger.stubForgot();
+    this.#stops.forget();
     this.#stub.drop();
   }
 
@@ -242,77 +275,11 @@ export class Hub {
     else this.#settle();
   }
 
-  #sayGone(): void {
-    const gdb = this.#gdb;
-    this.#gdb = null;
-    try {
-      gdb?.answerWait("W00");
-    } finally {
-      if (gdb !== null) this.#ports.closeGdb();
-    }
-  }
-
-  #carryOut(gdb: AttachedGdb, decision: Decision): void {
-    switch (decision.kind) {
-      case "answer":
-        gdb.reply(decision.reply);
-        break;
-      case "refuse":
-        this.#ports.record({ type: "gdb.refused", connection: gdb.connection, why: decision.why });
-        gdb.reply(decision.reply);
-        break;
-      case "ask":
-        this.#ask(gdb, decision);
-        break;
-      case "resume":
-        gdb.waitForStop(decision, INTERRUPT_KEPT_MS);
-        this.#settle();
-        break;
-      case "leave":
-        gdb.letGo(decision.reply);
-        this.#settle();
-        break;
-      case "attach":
-        if (gdb.detached) gdb.holdAgain();
-        else gdb.reply(this.#known.stopReply);
-        this.#takeHold();
-        break;
-      default:
-        decision satisfies never;
-    }
-  }
-
-  #ask(gdb: AttachedGdb, { talk, writes }: Extract<Decision, { kind: "ask" }>): void {
-    const { machine, icount } = this.#known;
-    const asked = writes && machine.recording ? journalled(talk, icount, (event) => this.#ports.record(event)) : talk;
-    this.#stub.talk(asked, (reply) => {
-      // It may have gone meanwhile, and another may have come.
-      if (this.#gdb === gdb) gdb.reply(reply);
-      this.#nowStopped();
-    });
-  }
-
-  #stopped(reply: string, how: StoppedHow): void {
-    if (how !== "interrupted" && !this.#isHeld && !this.#known.ledger.stubHasSome) this.#stub.become("parked");
-    else this.#describe(reply, how);
-  }
-
-  #describe(reply: string, how: StoppedHow): void {
-    this.#stub.talk(this.#known.describe(reply, how === "stepped"), (event) => {
-      this.#ports.record(event);
-      const gdb = this.#gdb;
-      // gdb is not told of a stop that the cell itself brought about.
-      const ours = how === "interrupted" && isInterrupt(reply) && gdb?.run !== null;
-      if (!ours) gdb?.answerWait(reply);
-      this.#nowStopped();
-    });
-  }
-
   /** Only an error to the resume itself means anything while a stop is due. */
   #didNotRun(error: string): void {
-    const gdb = this.#gdb;
-    if (gdb?.awaitsStop) {
-      gdb.answerWait(error);
+    const { driver } = this.#seats;
+    if (driver?.awaitsStop) {
+      driver.answerWait(error);
       this.#nowStopped();
     } else {
       this.#stub.stray();
@@ -324,7 +291,8 @@ export class Hub {
     const { state } = this.#stub;
     if (state.kind === "stopped") this.#settleStopped();
     else if (state.kind === "running" && this.#mustStop) this.#stub.interrupt(state.action);
-    else if (this.takesPackets) this.#ports.wake();
+    else if (state.kind === "stepping" && (this.#mustStop || this.#stops.stepsForNobody)) this.#stub.cut(state.travel);
+    else this.#requests.wake((one) => this.takes(one));
   }
 
   #nowStopped(): void {
@@ -334,67 +302,69 @@ export class Hub {
 
   #settleStopped(): void {
     if (this.#still === "here") return;
-    const gdb = this.#gdb;
-    if (!this.#isHeld) this.#known.ledger.unwantAll();
-    if (gdb?.wantsStopNow) {
-      this.#known.interrupted();
-      gdb.answerWait(this.#known.stopReply);
-    }
-    if (!this.#isHeld && !this.#known.ledger.isInStep) this.#bringInStep(() => undefined);
+    const { driver } = this.#seats;
+    const { ledger } = this.#known;
+    if (this.#telling.due(() => this.#nowStopped())) return;
+    const hasWork = this.#mayRun ? !ledger.isInStep : !this.#isHeld && ledger.stubHasUnwanted;
+    if (hasWork) this.#bringInStep();
     else if (!this.#mayRun) this.#stand();
-    else if (gdb?.run) this.#runFor(gdb, gdb.run);
+    else if (driver?.run && this.#isHeld) this.#runFor(driver, driver.run);
     else this.#run(0, RUN_ON);
   }
 
-  #bringInStep(done: (error: string | null) => void): void {
-    this.#stub.talk(this.#known.ledger.bringInStep(), (error) => {
-      done(error);
+  #bringInStep(): void {
+    const { driver } = this.#seats;
+    this.#stub.talk(this.#known.ledger.bringInStep(driver?.connection ?? 0), (error) => {
+      if (error !== null && this.#seats.driver === driver) driver?.answerWait(error);
       this.#nowStopped();
     });
   }
 
   #stand(): void {
-    this.#gdb?.sayFarewell();
+    for (const one of this.#seats.all) one.sayFarewell();
     if (this.#still === "coming") {
       this.#still = "here";
       this.#ports.stoodStill();
-    } else if (this.takesPackets) {
-      this.#ports.wake();
+    } else {
+      this.#requests.wake((one) => this.takes(one));
     }
   }
 
-  #runFor(gdb: AttachedGdb, run: Run): void {
-    if (this.#known.ledger.isInStep) {
-      gdb.runs(run);
-      this.#run(gdb.connection, run);
-      return;
-    }
-    this.#bringInStep((error) => {
-      if (error !== null && this.#gdb === gdb) gdb.answerWait(error);
-    });
+  #runFor(driver: AttachedDebugger, run: Run): void {
+    driver.runs(run);
+    this.#run(driver.connection, run);
   }
 
-  #run(connection: number, { payload, action }: Run): void {
-    this.#ports.record({ type: "machine.resumed", connection, action });
+  #run(connection: number, run: Run): void {
+    this.#ports.record({ type: "machine.resumed", connection, action: run.action });
     this.#known.ran();
-    this.#stub.resume(payload, action);
-    this.#gdb?.sayFarewell();
+    this.#telling.changed(connection);
+    if (run.action === "range") {
+      this.#stops.stepThrough(run);
+    } else {
+      this.#stub.resume(run.payload, run.action);
+    }
+    for (const one of this.#seats.all) one.sayFarewell();
     this.#settle();
   }
 
-  /** A gdb is attached and has not let go. */
+  /** Somebody drives and has not let go. */
   get #isHeld(): boolean {
-    return this.#gdb !== null && !this.#gdb.detached;
+    const { driver } = this.#seats;
+    return driver !== null && !driver.detached;
+  }
+
+  /** The driver's wish; without one, what the last of them has left. */
+  get #isToRun(): boolean {
+    return this.#isHeld ? this.#seats.driver?.run != null : !this.#leaving.stands;
   }
 
   get #mayRun(): boolean {
-    return this.#still === "no" && this.runsOn;
+    return this.#still === "no" && this.runsOn && !this.#glances.isOn;
   }
 
-  /** The machine runs, but somebody wants it to stand, or a gdb has left breakpoints behind. */
+  /** The machine runs, but somebody wants it to stand, or one who went has left breakpoints in the stub. */
   get #mustStop(): boolean {
-    return !this.#mayRun || (!this.#isHeld && this.#known.ledger.stubHasSome);
+    return !this.#mayRun || this.#telling.isWanted || this.#known.ledger.stubHasUnwanted;
   }
 }
-
-const isInterrupt = (reply: string): boolean => reply.startsWith("T02");

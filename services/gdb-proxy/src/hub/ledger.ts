@@ -4,19 +4,92 @@ import type { Conversation } from "./conversation.ts";
 
 export type Breakpoint = Pick<PacketOf<"Z">, "type" | "address" | "length">;
 
+/** A breakpoint that a debugger has inserted; without conditions it stops always. */
+export interface Wanted {
+  readonly breakpoint: Breakpoint;
+  /** Agent expressions, of which one must hold. */
+  readonly conditions: readonly Uint8Array[];
+}
+
+/** One debugger's part of the ledger. */
+export interface OwnBreakpoints {
+  /** How many it has inserted. */
+  readonly size: number;
+  has(breakpoint: Breakpoint): boolean;
+  /** It inserts one, or gives one other conditions; the stub is told later. */
+  want(breakpoint: Breakpoint, conditions?: readonly Uint8Array[]): void;
+  /** It removes one; the stub is told later. */
+  unwant(breakpoint: Breakpoint): void;
+  /** True where the stub has it already, whoever wanted it. */
+  stubHas(breakpoint: Breakpoint): boolean;
+  /** It inserts one, and the stub is told now: it may refuse. */
+  insertNow(breakpoint: Breakpoint): Conversation<string>;
+}
+
 /**
- * What gdb has inserted, and what the stub has. gdb takes all its breakpoints out at each stop and puts them
- * back at each resume, so for breakpoints the stub is told the difference only when the machine is about to
- * run. Watchpoints may be refused by the stub and are told at once. A stub keeps what it has when its client
- * leaves; therefore the hub takes it out.
+ * What each debugger has inserted, and what the stub has: the union. gdb takes all its breakpoints out at each stop
+ * and puts them back at each resume, so the stub is told the difference only when the machine is about to run; only
+ * watchpoints, which a stub may refuse, are inserted at once. A stub keeps what it has when its client leaves;
+ * therefore the hub takes it out.
  */
 export class BreakpointLedger {
-  readonly #wanted = new Map<string, Breakpoint>();
+  readonly #wanted = new Map<number, Map<string, Wanted>>();
   readonly #inserted = new Map<string, Breakpoint>();
+  /** Of code: address → what stands there. Made anew after each change. */
+  #byAddress: ReadonlyMap<bigint, readonly Wanted[]> | null = null;
 
-  /** How many gdb has inserted. */
-  get size(): number {
-    return this.#wanted.size;
+  /**
+   * @param owner the debugger's connection
+   * @param isHere false once it has gone: what the stub takes for it after that is wanted by nobody
+   */
+  own(owner: number, isHere: () => boolean = () => true): OwnBreakpoints {
+    const mine = () => this.#wanted.get(owner);
+    const want = (breakpoint: Breakpoint, conditions: readonly Uint8Array[] = []) => {
+      const wanted = mine() ?? new Map<string, Wanted>();
+      this.#wanted.set(owner, wanted.set(placeOf(breakpoint), { breakpoint, conditions }));
+      this.#byAddress = null;
+    };
+    return {
+      get size() {
+        return mine()?.size ?? 0;
+      },
+      has: (breakpoint) => mine()?.has(placeOf(breakpoint)) ?? false,
+      want,
+      unwant: (breakpoint) => {
+        mine()?.delete(placeOf(breakpoint));
+        this.#byAddress = null;
+      },
+      stubHas: (breakpoint) => this.#inserted.has(placeOf(breakpoint)),
+      insertNow: (breakpoint) =>
+        this.#insertNow(breakpoint, () => {
+          if (isHere()) want(breakpoint);
+        }),
+    };
+  }
+
+  /** The debugger wants none any more. */
+  unwantAll(owner: number): void {
+    this.#wanted.delete(owner);
+    this.#byAddress = null;
+  }
+
+  /** Nobody wants any. */
+  clear(): void {
+    this.#wanted.clear();
+    this.#byAddress = null;
+  }
+
+  /** What was inserted for code at an address. */
+  at(address: bigint): readonly Wanted[] {
+    this.#byAddress ??= this.#codeByAddress();
+    return this.#byAddress.get(address) ?? [];
+  }
+
+  get hasConditions(): boolean {
+    for (const wanted of this.#wanted.values()) {
+      for (const { conditions } of wanted.values()) if (conditions.length > 0) return true;
+    }
+    return false;
   }
 
   /** True where the stub holds some. */
@@ -24,66 +97,72 @@ export class BreakpointLedger {
     return this.#inserted.size > 0;
   }
 
-  has(breakpoint: Breakpoint): boolean {
-    return this.#wanted.has(placeOf(breakpoint));
+  /** True where the stub holds some that nobody wants. */
+  get stubHasUnwanted(): boolean {
+    return [...this.#inserted.keys()].some((place) => !this.#isWanted(place));
   }
 
-  /** gdb inserts one; the stub is told later. */
-  want(breakpoint: Breakpoint): void {
-    this.#wanted.set(placeOf(breakpoint), breakpoint);
-  }
-
-  /** gdb removes one; the stub is told later. */
-  unwant(breakpoint: Breakpoint): void {
-    this.#wanted.delete(placeOf(breakpoint));
-  }
-
-  /** gdb has gone: none is wanted any more. */
-  unwantAll(): void {
-    this.#wanted.clear();
-  }
-
-  /** The stub's link has ended, and what it had with it; what gdb wants stays. */
+  /** The stub's link has ended, and what it had with it; what is wanted stays. */
   stubForgot(): void {
     this.#inserted.clear();
   }
 
   get isInStep(): boolean {
-    if (this.#wanted.size !== this.#inserted.size) return false;
-    for (const place of this.#wanted.keys()) if (!this.#inserted.has(place)) return false;
+    if (this.stubHasUnwanted) return false;
+    for (const wanted of this.#wanted.values()) {
+      for (const place of wanted.keys()) if (!this.#inserted.has(place)) return false;
+    }
     return true;
   }
 
-  /** Tells the stub to insert one now. */
-  *insert(breakpoint: Breakpoint): Conversation<string> {
+  /**
+   * Tells the stub the difference: null, or the stub's error to an insertion of this owner's. What the stub
+   * refuses to others is wanted no more, but where nobody is asked about (null).
+   */
+  *bringInStep(owner: number | null): Conversation<string | null> {
+    for (const place of [...this.#inserted.keys()]) {
+      if (this.#isWanted(place)) continue;
+      yield `z${place}`;
+      this.#inserted.delete(place);
+    }
+    for (const [who, wanted] of [...this.#wanted]) {
+      for (const [place, { breakpoint }] of [...wanted]) {
+        if (this.#inserted.has(place)) continue;
+        const reply = yield `Z${place}`;
+        if (reply === "OK") this.#inserted.set(place, breakpoint);
+        else if (who === owner) return reply;
+        else if (owner !== null) wanted.delete(place);
+      }
+    }
+    return null;
+  }
+
+  *#insertNow(breakpoint: Breakpoint, want: () => void): Conversation<string> {
     const place = placeOf(breakpoint);
     const reply = yield `Z${place}`;
     if (reply !== "OK") return reply;
-    this.#wanted.set(place, breakpoint);
     this.#inserted.set(place, breakpoint);
+    want();
     return reply;
   }
 
-  /** Tells the stub to remove one now. */
-  *remove(breakpoint: Breakpoint): Conversation<string> {
-    const place = placeOf(breakpoint);
-    const reply = yield `z${place}`;
-    this.#wanted.delete(place);
-    this.#inserted.delete(place);
-    return reply;
+  #isWanted(place: string): boolean {
+    for (const wanted of this.#wanted.values()) if (wanted.has(place)) return true;
+    return false;
   }
 
-  /** Tells the stub the difference: null, or the stub's error to an insertion. */
-  *bringInStep(): Conversation<string | null> {
-    for (const [place, breakpoint] of [...this.#inserted]) {
-      if (!this.#wanted.has(place)) yield* this.remove(breakpoint);
+  #codeByAddress(): ReadonlyMap<bigint, readonly Wanted[]> {
+    const places = new Map<bigint, Wanted[]>();
+    for (const wanted of this.#wanted.values()) {
+      for (const one of wanted.values()) {
+        const { type, address } = one.breakpoint;
+        if (type !== "software" && type !== "hardware") continue;
+        const there = places.get(address);
+        if (there === undefined) places.set(address, [one]);
+        else there.push(one);
+      }
     }
-    for (const [place, breakpoint] of [...this.#wanted]) {
-      if (this.#inserted.has(place)) continue;
-      const reply = yield* this.insert(breakpoint);
-      if (reply !== "OK") return reply;
-    }
-    return null;
+    return places;
   }
 }
 

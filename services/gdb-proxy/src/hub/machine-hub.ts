@@ -1,37 +1,41 @@
-import type { Arch, ConnectionRole } from "@ringside/shared";
+import type { ConnectionRole } from "@ringside/shared";
 import { RingsideError } from "@ringside/shared";
 import type { Logger } from "pino";
-import { GdbClient } from "../client/gdb-client.ts";
-import type { Transport } from "../client/transport.ts";
 import { STUB_REPLY_MS } from "../limits.ts";
 import type { Recorder } from "../record/recorder.ts";
+import type { AttachedDebugger } from "./attached-debugger.ts";
+import type { AttachedBefore, AttachWho, Debugger, DebuggerSeat } from "./debugger.ts";
 import { Hub } from "./hub.ts";
+import type { HubMachine } from "./machine-knowledge.ts";
 import type { HubPorts } from "./ports.ts";
 import { StubSocket } from "./stub-socket.ts";
 
-export interface MachineHubOptions {
+export interface MachineHubOptions extends HubMachine {
   readonly stubPath: string;
-  readonly arch: Arch;
-  readonly qemuVersion: string;
-  readonly recording: boolean;
   readonly recorder: Recorder;
   readonly log: Logger;
-  /** Told with each gdb that comes or goes: how many there are. */
+  /** Told with each debugger that comes or goes: how many there are. */
   readonly presence: (debuggers: number) => void;
-  /** gdb wants the machine that sleeps: rejoin() or wakeFailed() follow. */
+  /** Somebody wants the machine that sleeps: rejoin() or wakeFailed() follow. */
   readonly wakeMachine: () => void;
+  /** A line for those who watch the console. */
+  readonly announce: (text: string) => void;
+  /** `user` wants a fresh machine in place of this one. */
+  readonly resetWanted: (user: string) => void;
+  /** Types at the console, and records it. */
+  readonly type: (connection: number, text: string) => void;
   readonly stubReplyMs?: number;
 }
 
 /**
- * One machine's Hub with its socket, its deadline and its gdb: the sole owner of the stub. Whatever goes
- * wrong ends the link and the gdb, and leaves the next attach to begin anew.
+ * One machine's Hub with its socket, its deadline and its debuggers: the sole owner of the stub. Whatever goes
+ * wrong ends the link and the debuggers, and leaves the next attach to begin anew.
  */
 export class MachineHub {
   readonly #options: MachineHubOptions;
   readonly #hub: Hub;
   #stub: StubSocket | null = null;
-  #gdb: { readonly client: GdbClient; readonly connection: number } | null = null;
+  readonly #debuggers = new Map<number, Debugger>();
   readonly #deadline: NodeJS.Timeout;
   #stubPath: string;
   /** Who waits for the machine to stand still. */
@@ -47,38 +51,36 @@ export class MachineHub {
   }
 
   get isBusy(): boolean {
-    return this.#gdb !== null;
+    return this.#debuggers.size > 0;
   }
 
-  /** True where no gdb is attached and its leaving is done. */
+  /** True where nobody is attached and their leaving is done. */
   get isQuiet(): boolean {
-    return this.#gdb === null && this.#hub.isQuiet;
+    return !this.isBusy && this.#hub.isQuiet;
+  }
+
+  /** @throws RingsideError debugger_busy, rate_limited, machine_gone, as attach() would */
+  mustTake(role: ConnectionRole): void {
+    this.#hub.mustTake(role);
   }
 
   /**
-   * Gives the machine to a gdb.
-   * @throws RingsideError debugger_busy, machine_gone, and what recording throws
+   * Gives the machine to a debugger: see debugger.ts.
+   * @throws RingsideError debugger_busy, rate_limited, machine_gone, and what recording throws
    */
-  attach(transport: Transport, who: { readonly user: string; readonly role: ConnectionRole }): void {
-    if (this.#gdb !== null) throw new RingsideError("debugger_busy");
-    if (this.#hub.state === "gone") throw new RingsideError("machine_gone");
+  attach(debuggerOf: (seat: DebuggerSeat) => Debugger, who: AttachWho, again: AttachedBefore | null = null): void {
+    this.#hub.mustTake(who.role);
     const { recorder, presence } = this.#options;
+    const { user, role, via } = who;
     const connection = recorder.nextConnection();
-    recorder.append({ type: "connection.opened", connection, kind: "gdb", via: transport.via, ...who });
-    const hub = this.#hub;
-    const client: GdbClient = new GdbClient(transport, {
-      get takesPackets() {
-        return hub.takesPackets;
-      },
-      packet: (payload) => this.#guard(() => this.#hub.packet(payload)),
-      packetWaits: () => this.#hub.packetWaits(),
-      interrupt: () => this.#guard(() => this.#hub.interrupt()),
-      left: (why) => this.#left(client, connection, why),
-    });
-    this.#gdb = { client, connection };
-    presence(1);
-    this.#guard(() => this.#hub.attach(connection));
-    client.start();
+    recorder.append({ type: "connection.opened", connection, kind: "gdb", via, user, role });
+    let attached: AttachedDebugger | null = null;
+    const end = debuggerOf(this.#seat(connection, () => attached));
+    const one = this.#hub.attendance.debuggerOf(end, { connection, user, role });
+    attached = one;
+    this.#debuggers.set(connection, end);
+    presence(this.#debuggers.size);
+    this.#guard(() => this.#hub.attendance.attach(one, again));
   }
 
   get isPaused(): boolean {
@@ -116,7 +118,7 @@ export class MachineHub {
   }
 
   /**
-   * Brings the machine to a standstill; goOn() ends it. gdb is none the wiser.
+   * Brings the machine to a standstill; goOn() ends it. Debuggers are none the wiser.
    * @throws RingsideError machine_gone, machine_unresponsive
    */
   async standStill(): Promise<void> {
@@ -131,13 +133,14 @@ export class MachineHub {
   }
 
   /**
-   * Brings the machine to a standstill and lets go of its stub; gdb stays, and what it sends calls wakeMachine.
+   * Brings the machine to a standstill and lets go of its stub; debuggers stay, and what they send calls wakeMachine.
    * @throws RingsideError machine_gone, machine_unresponsive
    */
   async suspend(): Promise<void> {
     if (!this.#hub.mayJustSleep) await this.standStill();
     this.#hub.sleep();
-    this.#gdb?.client.wake();
+    // What they have sent meanwhile shall wake it.
+    for (const one of this.#debuggers.values()) one.wake();
   }
 
   /** The machine is awake again. @param how as Hub.rejoin() says */
@@ -146,31 +149,33 @@ export class MachineHub {
     this.#guard(() => this.#hub.rejoin(how));
   }
 
-  /** The machine does not wake: gdb is told why, and ended. */
+  /** The machine does not wake: debuggers are told why, and ended. */
   wakeFailed(error: RingsideError): void {
-    this.#guard(() => this.#hub.giveUp(`${error.code}: ${error.message}`));
-    this.#gdb?.client.refuse(error);
+    this.#guard(() => this.#hub.attendance.giveUp(`${error.code}: ${error.message}`));
+    this.#endAll(error);
   }
 
-  /** Ends the gdb, if there is one, and lets the machine run on. */
-  endGdb(error: RingsideError): void {
-    this.#gdb?.client.end(error);
+  /** Ends the debuggers, who leave nothing behind, and lets the machine run on. */
+  endDebuggers(error: RingsideError): void {
+    this.#guard(() => this.#hub.closing());
+    this.#endAll(error);
   }
 
-  /** Ends the gdb and lets go of the stub as it is; all that is to be recorded is recorded when this returns. */
+  /** Ends the debuggers and lets go of the stub as it is; all that is to be recorded is recorded when this returns. */
   finish(error: RingsideError): void {
-    const gdb = this.#gdb;
-    this.#gdb = null;
+    const debuggers = [...this.#debuggers];
+    this.#debuggers.clear();
     this.close();
-    if (gdb === null) return;
-    gdb.client.end(error);
-    this.#recordClosed(gdb.connection, error.code);
+    for (const [connection, one] of debuggers) {
+      one.end(error);
+      this.#recordClosed(connection, error.code);
+    }
   }
 
-  /** The machine has ended; a gdb that waits for a stop is told so, and then why. */
+  /** The machine has ended; who waits for a stop is told so, and then why. */
   gone(error: RingsideError): void {
     this.#goneBecause = error;
-    this.#guard(() => this.#hub.gone());
+    this.#guard(() => this.#hub.gone(error));
     this.close();
   }
 
@@ -180,17 +185,42 @@ export class MachineHub {
     this.#notStood(this.#goneBecause);
     this.#stub?.close();
     this.#stub = null;
+    this.#hub.forget();
   }
 
-  #left(client: GdbClient, connection: number, why: string): void {
-    if (this.#gdb?.client !== client) return;
-    this.#gdb = null;
-    this.#guard(() => this.#hub.leave());
+  #seat(connection: number, attached: () => AttachedDebugger | null): DebuggerSeat {
+    const hub = this.#hub;
+    const guarded = (turn: (one: AttachedDebugger) => void) => {
+      const one = attached();
+      if (one !== null) this.#guard(() => turn(one));
+    };
+    return {
+      connection,
+      arch: this.#options.arch,
+      get features() {
+        return hub.features;
+      },
+      get takesPackets() {
+        const one = attached();
+        return one !== null && hub.takes(one);
+      },
+      packet: (payload) => guarded((one) => hub.packet(one, payload)),
+      read: (talk, done) => guarded((one) => hub.read(one, talk, done)),
+      packetWaits: () => hub.packetWaits(),
+      interrupt: () => guarded((one) => hub.attendance.interrupt(one)),
+      noted: (payloads) => guarded((one) => hub.attendance.noted(one, payloads)),
+      left: (why, how) => this.#left(connection, () => guarded((one) => hub.attendance.leave(one, how)), why),
+    };
+  }
+
+  #left(connection: number, leave: () => void, why: string): void {
+    if (!this.#debuggers.delete(connection)) return;
+    leave();
     this.#recordClosed(connection, why);
   }
 
   #recordClosed(connection: number, why: string): void {
-    this.#options.presence(0);
+    this.#options.presence(this.#debuggers.size);
     try {
       this.#options.recorder.append({ type: "connection.closed", connection, why });
     } catch (error) {
@@ -198,7 +228,7 @@ export class MachineHub {
     }
   }
 
-  /** Runs a turn of the state machine; what it throws ends the link and the gdb. */
+  /** Runs a turn of the state machine; what it throws ends the link and the debuggers. */
   #guard(turn: () => void): void {
     try {
       turn();
@@ -210,10 +240,13 @@ export class MachineHub {
 
   #fail(error: RingsideError): void {
     this.#options.log.warn({ err: error, code: error.code, state: this.#hub.state }, "the link to a stub was given up");
-    const gdb = this.#gdb;
     this.#hub.reset();
     this.#notStood(error);
-    gdb?.client.end(error);
+    this.#endAll(error);
+  }
+
+  #endAll(error: RingsideError): void {
+    for (const one of [...this.#debuggers.values()]) one.end(error);
   }
 
   #notStood(error: RingsideError): void {
@@ -234,7 +267,7 @@ export class MachineHub {
         if (this.#stub !== stub) return;
         this.#stub = null;
         if (error.code === "machine_gone") {
-          this.#guard(() => this.#hub.stubEnded());
+          this.#guard(() => this.#hub.stubEnded(this.#goneBecause));
           this.#notStood(error);
         } else this.#fail(error);
       },
@@ -243,7 +276,7 @@ export class MachineHub {
   }
 
   #ports(): HubPorts {
-    const { recorder } = this.#options;
+    const { recorder, announce, resetWanted, type } = this.#options;
     return {
       connectStub: () => this.#connect(),
       dropStub: () => {
@@ -260,23 +293,26 @@ export class MachineHub {
         this.#deadline.refresh();
         this.#stub?.interrupt();
       },
-      toGdb: (payload) => {
-        recorder.flush();
-        this.#gdb?.client.reply(payload);
-      },
-      closeGdb: () => {
-        recorder.flush();
-        this.#gdb?.client.end(this.#goneBecause);
-      },
       stoodStill: () => {
         recorder.flush();
         this.#stood?.resolve();
         this.#stood = null;
       },
       wakeMachine: () => this.#options.wakeMachine(),
-      wake: () => this.#gdb?.client.wake(),
       record: (event) => recorder.stage(event),
+      flush: () => recorder.flush(),
       nowMs: () => performance.now(),
+      soon: (act) => {
+        setImmediate(() => this.#guard(act));
+      },
+      after: (ms, act) => {
+        const timer = setTimeout(() => this.#guard(act), ms);
+        timer.unref();
+        return { cancel: () => clearTimeout(timer) };
+      },
+      announce,
+      resetWanted,
+      type,
     };
   }
 }

@@ -1,17 +1,29 @@
-import type { Arch } from "@ringside/shared";
+import type { Arch, OnDisconnect } from "@ringside/shared";
 import type { NewTraceEvent } from "@ringside/trace";
-import type { PolicyView } from "../policy/decision.ts";
-import { interruptedReply } from "./attached-gdb.ts";
+import type { Asker, PolicyView, Present } from "../policy/decision.ts";
+import { type AttachedDebugger, interruptedReply } from "./attached-debugger.ts";
 import type { Conversation } from "./conversation.ts";
 import { type Greeting, greet } from "./greeting.ts";
 import { BreakpointLedger } from "./ledger.ts";
 import { describeStop } from "./stop.ts";
 
 export interface HubMachine {
+  readonly session: string;
   readonly arch: Arch;
   readonly qemuVersion: string;
   /** QEMU records it for a replay. */
   readonly recording: boolean;
+  readonly onDisconnect: OnDisconnect;
+  /** What `monitor hint` says, one after the other. */
+  readonly hints: readonly string[];
+}
+
+/** How a stop came about, for its record. */
+export interface StopCause {
+  /** A single step or a range of them: frames are left out then. */
+  readonly stepped: boolean;
+  /** After a range. */
+  readonly steps?: number;
 }
 
 /** What is known of the machine behind the stub: its description, its breakpoints, and how it stands. */
@@ -22,11 +34,21 @@ export class MachineKnowledge {
   #features: ReadonlyMap<string, string> = new Map();
   /** Of the last stop; empty where it is not known how the machine stands. */
   #stopReply = "";
+  /** The stops that the driver was told, or would have been, counted. */
+  #stops = 0;
   #registers: string | null = null;
   #icount: number | null = null;
+  /** Whose registers the stub's `g` means; null: the thread of the stop. */
+  #thread: string | null = null;
+  /** Conditions that did not hold since the last stop. */
+  misses = 0;
 
   constructor(machine: HubMachine) {
     this.machine = machine;
+  }
+
+  get features(): ReadonlyMap<string, string> {
+    return this.#features;
   }
 
   get stopReply(): string {
@@ -37,35 +59,75 @@ export class MachineKnowledge {
     return this.#stopReply !== "";
   }
 
+  get stops(): number {
+    return this.#stops;
+  }
+
+  get registers(): string | null {
+    return this.#registers;
+  }
+
   /** Guest instructions up to this stop, in a recorded machine. */
   get icount(): number | null {
     return this.#icount;
   }
 
-  view(detached: boolean): PolicyView {
+  view(one: AttachedDebugger, asker: Asker, runs: boolean, present: () => Present): PolicyView {
+    const { arch, qemuVersion, recording } = this.machine;
     return {
-      ...this.machine,
+      ...{ arch, qemuVersion, recording, runs, asker, present },
       stopReply: this.#stopReply,
-      registers: this.#registers,
-      forgetRegisters: () => {
-        this.#registers = null;
+      registers: !runs && one.thread === this.#thread ? this.#registers : null,
+      forgetRegisters: () => this.forgetRegisters(),
+      choseThread: (thread) => {
+        one.thread = thread;
+        this.#thread = thread;
       },
       features: this.#features,
-      ledger: this.ledger,
+      ledger: one.breakpoints,
       threads: this.#threads,
-      detached,
     };
+  }
+
+  /** Something may have changed them, or which thread they are of. */
+  forgetRegisters(): void {
+    this.#registers = null;
+  }
+
+  /** A talk on behalf of a debugger that has chosen another thread than the one before. */
+  *inThreadOf<T>(one: AttachedDebugger, talk: Conversation<T>): Conversation<T> {
+    if (one.thread !== this.#thread) {
+      this.forgetRegisters();
+      const thread = one.thread ?? /thread:([^;]*)/.exec(this.#stopReply)?.[1] ?? "0";
+      yield `Hg${thread}`;
+      this.#thread = one.thread;
+    }
+    return yield* talk;
+  }
+
+  /** Reads the registers anew where they may have changed. */
+  *readRegisters(): Conversation<void> {
+    if (this.#registers !== null) return;
+    const reply = yield "g";
+    this.#registers = isRegisters(reply) ? reply : null;
   }
 
   /** gdb's Ctrl-C found the machine stopped already. */
   interrupted(): void {
     this.#stopReply = interruptedReply(this.#stopReply);
+    this.told();
+  }
+
+  /** The stop is one that debuggers are told. */
+  told(): void {
+    this.#stops += 1;
   }
 
   /** The machine runs. */
   ran(): void {
     this.#registers = null;
     this.#icount = null;
+    this.#thread = null;
   }
 
   forgetStop(): void {
@@ -83,23 +145,33 @@ export class MachineKnowledge {
   *greetAgain(): Conversation<string> {
     const stopReply = this.#greeted(yield* greet());
     // What it refuses is said to gdb when it resumes.
-    yield* this.ledger.bringInStep();
+    yield* this.ledger.bringInStep(null);
     return stopReply;
   }
 
   /** Reads what a stop is recorded with. */
-  *describe(reply: string, stepped: boolean): Conversation<NewTraceEvent> {
+  *describe(reply: string, { stepped, steps }: StopCause): Conversation<NewTraceEvent> {
     this.#stopReply = reply;
+    this.#thread = null;
     const { arch, recording } = this.machine;
     const { registers, frames, icount } = yield* describeStop({ arch, recording, stepped });
     this.#registers = registers === "" ? null : registers;
     this.#icount = icount;
-    const counted = icount === null ? {} : { icount };
-    return { type: "machine.stopped", reply, registers, frames: [...frames], ...counted };
+    const { misses } = this;
+    this.misses = 0;
+    return {
+      ...{ type: "machine.stopped", reply, registers, frames: [...frames] },
+      ...(icount === null ? {} : { icount }),
+      ...(steps === undefined || steps === 0 ? {} : { steps }),
+      ...(misses === 0 ? {} : { misses }),
+    };
   }
 
   #greeted({ stopReply, features }: Greeting): string {
     this.#features = features;
+    this.#thread = null;
     return stopReply;
   }
 }
+
+const isRegisters = (reply: string): boolean => /^(?:[0-9a-fx]{2})+$/.test(reply);

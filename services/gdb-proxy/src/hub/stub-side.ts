@@ -1,7 +1,7 @@
 import { parseStopReply, type ResumeAction } from "@ringside/rsp";
 import { RingsideError } from "@ringside/shared";
 import { STUB_STRAY_PACKETS_MAX } from "../limits.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, Cut, Journey } from "./conversation.ts";
 import type { HubPorts } from "./ports.ts";
 
 export type StubState =
@@ -10,10 +10,18 @@ export type StubState =
   | { readonly kind: "talking"; readonly step: (reply?: string) => void }
   | { readonly kind: "stopped" }
   | { readonly kind: "running"; readonly action: ResumeAction }
+  | { readonly kind: "stepping"; readonly travel: Travel }
   | { readonly kind: "interrupting"; readonly action: ResumeAction }
   | { readonly kind: "parked" }
   | { readonly kind: "asleep" }
   | { readonly kind: "gone" };
+
+/** A journey under way: it waits for an answer, for a step to end (0x03 may have been sent), or for its turn. */
+interface Travel {
+  readonly advance: (reply: string) => void;
+  readonly cut: Cut;
+  waitsFor: "answer" | "step" | "interrupted step" | "turn";
+}
 
 /** How the machine came to stop: by itself, after one step, or while an interrupt of ours was under way. */
 export type StoppedHow = "by itself" | "stepped" | "interrupted";
@@ -25,13 +33,15 @@ interface StubListener {
   exited(): void;
 }
 
+const isError = (payload: string): boolean => /^E..$/.test(payload);
+
 /**
  * The Hub's side towards the stub. What is written keeps to QEMU's rules: while the machine runs nothing but
  * one 0x03, since any other byte would stop it and be swallowed; otherwise each packet waits for the answer to
  * the one before.
  */
 export class StubSide {
-  readonly #ports: Pick<HubPorts, "connectStub" | "dropStub" | "toStub" | "interruptStub">;
+  readonly #ports: Pick<HubPorts, "connectStub" | "dropStub" | "toStub" | "interruptStub" | "soon">;
   readonly #listener: StubListener;
   #state: StubState = { kind: "unconnected" };
   #strays = 0;
@@ -47,7 +57,9 @@ export class StubSide {
 
   /** True while an answer of the stub is due at once. */
   get owesAnswer(): boolean {
-    return this.#state.kind === "talking" || this.#state.kind === "interrupting";
+    const state = this.#state;
+    if (state.kind !== "stepping") return state.kind === "talking" || state.kind === "interrupting";
+    return state.travel.waitsFor === "answer" || state.travel.waitsFor === "interrupted step";
   }
 
   connect(): void {
@@ -78,6 +90,48 @@ export class StubSide {
     step();
   }
 
+  /** Sends the machine on a journey; `done` must leave the state for another. */
+  travel<T>(journeyOf: (cut: Cut) => Journey<T>, done: (result: T) => void): void {
+    const cut: Cut = { wanted: false };
+    const journey = journeyOf(cut);
+    const advance = (reply: string) => {
+      const { done: ended, value } = journey.next(reply);
+      if (ended) {
+        done(value);
+        return;
+      }
+      switch (value.kind) {
+        case "ask":
+          travel.waitsFor = "answer";
+          if (value.payload !== null) this.#ports.toStub(value.payload);
+          break;
+        case "step":
+          travel.waitsFor = "step";
+          this.#ports.toStub(value.payload);
+          break;
+        case "rest":
+          travel.waitsFor = "turn";
+          this.#ports.soon(() => {
+            if (this.#state.kind === "stepping" && this.#state.travel === travel) advance("");
+          });
+          break;
+        default:
+          value satisfies never;
+      }
+    };
+    const travel: Travel = { advance, cut, waitsFor: "answer" };
+    this.#state = { kind: "stepping", travel };
+    advance("");
+  }
+
+  /** Ends the journey that is under way, after the step that is being taken. */
+  cut({ cut, waitsFor }: Travel): void {
+    cut.wanted = true;
+    if (this.#state.kind !== "stepping" || waitsFor !== "step") return;
+    this.#state.travel.waitsFor = "interrupted step";
+    this.#ports.interruptStub();
+  }
+
   resume(payload: string, action: ResumeAction): void {
     this.#state = { kind: "running", action };
     this.#ports.toStub(payload);
@@ -93,6 +147,7 @@ export class StubSide {
   packet(payload: string): void {
     const state = this.#state;
     if (state.kind === "talking") state.step(payload);
+    else if (state.kind === "stepping") this.#whileStepping(state.travel, payload);
     else if (state.kind === "running" || state.kind === "interrupting") this.#whileRunning(state, payload);
     else this.stray();
   }
@@ -104,9 +159,24 @@ export class StubSide {
     }
   }
 
+  #whileStepping({ advance, waitsFor }: Travel, payload: string): void {
+    if (waitsFor === "turn") {
+      this.stray();
+      return;
+    }
+    if (waitsFor === "answer") {
+      advance(payload);
+      return;
+    }
+    const stop = parseStopReply(payload);
+    if (stop !== null && stop.kind !== "signal") this.#listener.exited();
+    else if (stop === null && !isError(payload)) this.stray();
+    else advance(payload);
+  }
+
   #whileRunning({ kind, action }: { readonly kind: string; readonly action: ResumeAction }, payload: string): void {
     const stop = parseStopReply(payload);
-    if (stop === null && /^E..$/.test(payload)) this.#listener.didNotRun(payload);
+    if (stop === null && isError(payload)) this.#listener.didNotRun(payload);
     else if (stop === null) this.stray();
     else if (stop.kind !== "signal") this.#listener.exited();
     else if (kind === "interrupting") this.#listener.stopped(payload, "interrupted");

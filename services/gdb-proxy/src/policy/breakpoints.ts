@@ -1,3 +1,4 @@
+import { parseConditions } from "@ringside/rsp";
 import { BREAKPOINT_LENGTH_MAX, BREAKPOINTS_MAX } from "../limits.ts";
 import { answer, ask, type Rule, refuse } from "./decision.ts";
 
@@ -6,22 +7,25 @@ const REFUSED = "E22";
 const isBreakpoint = ({ type }: { readonly type: string }): boolean => type === "software" || type === "hardware";
 
 /**
- * Inserting twice is one breakpoint for gdb but two for QEMU, so the second is answered here. Conditions and
- * commands are not offered: QEMU would take them and ignore them.
+ * Inserting twice is one breakpoint for gdb but two for QEMU, so the second is answered here; it may bring other
+ * conditions. Conditions are weighed beside the stub, which would ignore them. Commands are not offered.
  */
 export const insert: Rule<"Z"> = (packet, { ledger }) => {
-  if (packet.extra !== "") return refuse("conditions and commands of breakpoints are not supported", REFUSED);
+  const conditions = parseConditions(packet.extra);
+  if (conditions === null) return refuse("commands of breakpoints are not supported, nor such conditions", REFUSED);
   if (packet.length > BREAKPOINT_LENGTH_MAX) return refuse("the watched range is too long", REFUSED);
-  if (ledger.has(packet)) return answer("OK");
-  if (ledger.size >= BREAKPOINTS_MAX) return refuse(`at most ${BREAKPOINTS_MAX} breakpoints`, REFUSED);
-  if (!isBreakpoint(packet)) return ask(ledger.insert(packet));
-  ledger.want(packet);
+  if (!isBreakpoint(packet) && conditions.length > 0) return refuse("a watchpoint has no conditions here", REFUSED);
+  if (!ledger.has(packet) && ledger.size >= BREAKPOINTS_MAX) {
+    return refuse(`at most ${BREAKPOINTS_MAX} breakpoints`, REFUSED);
+  }
+  if (!isBreakpoint(packet) && !ledger.has(packet) && !ledger.stubHas(packet)) return ask(ledger.insertNow(packet));
+  ledger.want(packet, conditions);
   return answer("OK");
 };
 
+/** The stub is told when the machine is about to run: gdb removes all at each stop, and inserts them again. */
 export const remove: Rule<"z"> = (packet, { ledger }) => {
   if (!ledger.has(packet)) return answer(REFUSED);
-  if (!isBreakpoint(packet)) return ask(ledger.remove(packet));
   ledger.unwant(packet);
   return answer("OK");
 };

@@ -1,7 +1,8 @@
 import type { PacketKind, PacketOf, ResumeAction } from "@ringside/rsp";
-import type { Arch } from "@ringside/shared";
+import type { Arch, ConnectionRole } from "@ringside/shared";
 import type { Conversation } from "../hub/conversation.ts";
-import type { BreakpointLedger } from "../hub/ledger.ts";
+import type { OwnBreakpoints } from "../hub/ledger.ts";
+import type { Language } from "./words.ts";
 
 /** What becomes of a packet of gdb's. */
 export type Decision =
@@ -12,11 +13,53 @@ export type Decision =
   /** Asked of the stub, in packets that the policy chooses. */
   | { readonly kind: "ask"; readonly talk: Conversation<string>; readonly writes: boolean }
   /** The machine runs; the answer is its next stop. */
-  | { readonly kind: "resume"; readonly payload: string; readonly action: ResumeAction }
+  | { readonly kind: "resume"; readonly action: ResumeAction; readonly payload: string }
+  /** As resume: step by step while the program counter is in [start, end). `payload` is one step's. */
+  | {
+      readonly kind: "resume";
+      readonly action: "range";
+      readonly payload: string;
+      readonly start: bigint;
+      readonly end: bigint;
+    }
+  /** An observer's: the answer is the next stop that the driver brings about. */
+  | { readonly kind: "wait" }
   /** gdb lets go: its breakpoints are removed and the machine runs on. Null: no answer is due. */
-  | { readonly kind: "leave"; readonly reply: string | null }
+  | { readonly kind: "leave"; readonly reply: string | null; readonly kills: boolean }
   /** gdb takes hold again after it let go: the answer is a stop. */
-  | { readonly kind: "attach" };
+  | { readonly kind: "attach" }
+  /** A monitor command that does something; the answer says what was done. */
+  | { readonly kind: "order"; readonly order: Order };
+
+/** What `monitor` may do. */
+export type Order =
+  | { readonly do: "take" | "give" | "reset" | "restart-program" | "hint" }
+  | { readonly do: "type"; readonly text: string }
+  | { readonly do: "answer"; readonly question: string; readonly value: string }
+  | { readonly do: "lang"; readonly language: Language };
+
+/** Who asks. */
+export interface Asker {
+  readonly role: ConnectionRole;
+  /** It has the driver's seat: only then may it run, write and insert. */
+  readonly drives: boolean;
+  readonly language: Language;
+  /** It has let go of the machine, but has not hung up. */
+  readonly detached: boolean;
+}
+
+/** What `monitor` tells of the machine. */
+export interface Present {
+  readonly session: string;
+  readonly servedMs: number;
+  readonly isPaused: boolean;
+  readonly debuggers: readonly {
+    readonly user: string;
+    readonly role: ConnectionRole;
+    readonly drives: boolean;
+    readonly isAsker: boolean;
+  }[];
+}
 
 /** What the policy may know of the machine and of this stop. */
 export interface PolicyView {
@@ -25,22 +68,30 @@ export interface PolicyView {
   /** QEMU records the machine for a replay. */
   readonly recording: boolean;
   readonly stopReply: string;
-  /** The `g` reply of this stop, while it is still true. */
+  /** The machine runs, for somebody else: nothing can be asked of the stub. */
+  readonly runs: boolean;
+  /** The `g` reply of this stop, while it is still true, of the thread that the asker has chosen. */
   readonly registers: string | null;
-  /** To be called before anything that may change registers or which thread `g` means. */
+  /** To be called before anything that may change registers. */
   forgetRegisters(): void;
+  /** The asker's `g` means this thread from now on. */
+  choseThread(thread: string): void;
   readonly features: ReadonlyMap<string, string>;
-  readonly ledger: BreakpointLedger;
+  /** The asker's own. */
+  readonly ledger: OwnBreakpoints;
   /** The machine's threads are its CPUs, which do not change: asked once. */
   readonly threads: { list: string | null };
-  /** gdb has let go of the machine, but has not hung up. */
-  readonly detached: boolean;
+  readonly asker: Asker;
+  present(): Present;
 }
 
 export type Rule<K extends PacketKind> = (packet: PacketOf<K>, view: PolicyView) => Decision;
 
 /** Empty: "not supported", after which gdb does without. */
 export const UNSUPPORTED = "";
+/** gdb prints what stands behind `E.`. */
+export const OBSERVES = "E.you observe: only who drives may do this";
+export const RUNS = "E.the machine runs: continue waits for its next stop";
 
 export const answer = (reply: string): Decision => ({ kind: "answer", reply });
 export const refuse = (why: string, reply = UNSUPPORTED): Decision => ({ kind: "refuse", reply, why });

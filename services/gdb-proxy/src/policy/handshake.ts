@@ -7,7 +7,13 @@ export const OFFER = [
   "QStartNoAckMode+",
   "qXfer:features:read+",
   "vContSupported+",
+  "ConditionalBreakpoints+",
 ].join(";");
+
+/** The same for a near agent, which tells gdb its own packet size. */
+export const LINK_OFFER = OFFER.split(";")
+  .filter((feature) => !feature.startsWith("PacketSize="))
+  .join(";");
 
 export const offer: Rule<"qSupported"> = () => answer(OFFER);
 /** The connection stops acknowledging after this answer. */

@@ -1,49 +1,10 @@
 import { bytesOfHex, hexOfBytes } from "@ringside/rsp";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Conversation } from "../hub/conversation.ts";
-import { BreakpointLedger } from "../hub/ledger.ts";
-import { BREAKPOINTS_MAX } from "../limits.ts";
+import { DRIVER, memory, outcome, talkWith, view } from "../testing/policy-view.ts";
 import { registersHex, TARGET_XML } from "../testing/stub-model.ts";
-import type { PolicyView } from "./decision.ts";
 import { OFFER } from "./handshake.ts";
 import { decide, POLICY } from "./table.ts";
-
-function view(changes: Partial<PolicyView> = {}): PolicyView {
-  return {
-    arch: "x86_64",
-    recording: false,
-    qemuVersion: "QEMU emulator version 7.2.22",
-    stopReply: "T05thread:01;",
-    registers: null,
-    forgetRegisters: () => undefined,
-    features: new Map([["target.xml", TARGET_XML]]),
-    ledger: new BreakpointLedger(),
-    threads: { list: null },
-    detached: false,
-    ...changes,
-  };
-}
-
-/** Plays a conversation with a stub that answers by `stub`: what was asked, and the reply for gdb. */
-function talkWith(talk: Conversation<string>, stub: (payload: string) => string): { asked: string[]; reply: string } {
-  const asked: string[] = [];
-  let next = talk.next("");
-  while (!next.done) {
-    asked.push(next.value ?? "");
-    next = talk.next(stub(next.value ?? ""));
-  }
-  return { asked, reply: next.value };
-}
-
-/** What reaches the stub for a packet, and what gdb is answered where the stub says OK to all. */
-function outcome(payload: string, changes: Partial<PolicyView> = {}, stub: (payload: string) => string = () => "OK") {
-  const decision = decide(payload, view(changes));
-  if (decision.kind !== "ask") return decision;
-  return { kind: "ask" as const, ...talkWith(decision.talk, stub) };
-}
-
-const memory = (payload: string): string => "ab".repeat(Number.parseInt(payload.split(",")[1] ?? "0", 16));
 
 describe("the packet policy", () => {
   it.each([
@@ -58,9 +19,17 @@ describe("the packet policy", () => {
     ["Hc-1", "Hc-1"],
     ["T1", "T1"],
     ["qC", "qC"],
-    ["qThreadExtraInfo,1", "qThreadExtraInfo,1"],
   ])("lets %s through as %s", (payload, asked) => {
     expect(outcome(payload)).toEqual({ kind: "ask", asked: [asked], reply: "OK" });
+  });
+
+  it("asks only about threads that there are: QEMU gives no answer at all about others", () => {
+    const threads = { list: "m01" };
+    const known = outcome("qThreadExtraInfo,1", { threads });
+    expect(known).toEqual({ kind: "ask", asked: ["qThreadExtraInfo,1"], reply: "OK" });
+    for (const thread of ["-1", "ffffffff", "0", "2"]) {
+      expect(outcome(`qThreadExtraInfo,${thread}`, { threads })).toEqual({ kind: "ask", asked: [], reply: "E22" });
+    }
   });
 
   it.each([
@@ -70,7 +39,7 @@ describe("the packet policy", () => {
     ["qSupported:multiprocess+;xmlRegisters=i386", OFFER],
     ["QStartNoAckMode", "OK"],
     ["vMustReplyEmpty", ""],
-    ["vCont?", "vCont;c;C;s;S"],
+    ["vCont?", "vCont;c;C;s;S;r"],
     ["Z0,1000,1", "OK"],
     ["Z1,1000,1", "OK"],
     ["z0,1000,1", "E22"],
@@ -103,12 +72,12 @@ describe("the packet policy", () => {
   });
 
   it.each([
-    ["D", "OK"],
-    ["D;1", "OK"],
-    ["vKill;1", "OK"],
-    ["k", null],
-  ])("translates %s into leaving", (payload, reply) => {
-    expect(outcome(payload)).toEqual({ kind: "leave", reply });
+    ["D", "OK", false],
+    ["D;1", "OK", false],
+    ["vKill;1", "OK", true],
+    ["k", null, true],
+  ])("translates %s into leaving", (payload, reply, kills) => {
+    expect(outcome(payload)).toEqual({ kind: "leave", reply, kills });
   });
 
   it("translates vAttach into attaching", () => {
@@ -117,15 +86,18 @@ describe("the packet policy", () => {
 
   it.each([
     ...["bs", "bc", "F1,2", "F", "R00", "vRun;00", "vFile:open:00", "Qqemu.PhyMemMode:1", "qqemu.sstepbits"],
-    ...["X10,1:a", "x10,4", "vCont;t", "vCont;r1,2:1", "qXfer:exec-file:read::0,10", "qXfer:memory-map:read::0,10"],
+    ...["X10,1:a", "x10,4", "vCont;t", "qXfer:exec-file:read::0,10", "qXfer:memory-map:read::0,10"],
     ...["", "nonsense", "QNonStop:1", "qSearch:memory:0;10;aa", "qCRC:0,10", "vCont;c;evil", "m10", "A1", "t"],
   ])("refuses %j with the empty answer", (payload) => {
     expect(outcome(payload)).toMatchObject({ kind: "refuse", reply: "", why: expect.stringMatching(/./) });
   });
 
   it.each([
-    ["Z0,10,1;X2,0102"],
+    ["Z0,10,1;X3,0102"],
+    ["Z0,10,1;X2,0102;cmds:1,X1,00"],
+    ["Z2,10,8;X2,0102"],
     ["Z2,10,ffff"],
+    ["vCont;r1,2:1;r3,4:2"],
     ["vCont;c:p1.1"],
     ["vAttach;2"],
     ["qXfer:features:read:../../etc/passwd:0,10"],
@@ -135,7 +107,10 @@ describe("the packet policy", () => {
 
   it("lets nobody who has detached reach the machine", () => {
     for (const payload of ["g", "m0,1", "Z0,10,1", "vCont;c", "?", "qC"]) {
-      expect(outcome(payload, { detached: true })).toMatchObject({ kind: "refuse", reply: "E01" });
+      expect(outcome(payload, { asker: { ...DRIVER, detached: true } })).toMatchObject({
+        kind: "refuse",
+        reply: "E01",
+      });
     }
   });
 
@@ -186,51 +161,20 @@ describe("threads", () => {
     expect(outcome("qfThreadInfo", { threads })).toEqual({ kind: "answer", reply: "m01,02" });
   });
 
+  it("are told of where there are such", () => {
+    const threads = { list: "m01" };
+    expect(outcome("qThreadExtraInfo,1", { threads })).toEqual({
+      kind: "ask",
+      asked: ["qThreadExtraInfo,1"],
+      reply: "OK",
+    });
+    expect(outcome("qThreadExtraInfo,2", { threads })).toEqual({ kind: "ask", asked: [], reply: "E22" });
+  });
+
   it("without end are given up", () => {
     const endless = outcome("qfThreadInfo", {}, () => "m01");
     if (endless.kind !== "ask") throw new Error("not asked");
     expect(endless.asked.length).toBeLessThan(100);
-  });
-});
-
-describe("breakpoints", () => {
-  const inStep = (ledger: BreakpointLedger) => {
-    const asked: string[] = [];
-    const talk = ledger.bringInStep();
-    for (let next = talk.next(""); !next.done; next = talk.next("OK")) asked.push(next.value ?? "");
-    return asked;
-  };
-
-  it("reach the stub as the difference that is left when the machine runs", () => {
-    const ledger = new BreakpointLedger();
-    outcome("Z0,1000,1", { ledger });
-    outcome("Z1,2000,1", { ledger });
-    outcome("z1,2000,1", { ledger });
-    expect(inStep(ledger)).toEqual(["Z0,1000,1"]);
-    expect(inStep(ledger)).toEqual([]);
-    outcome("z0,1000,1", { ledger });
-    outcome("Z0,1000,1", { ledger });
-    expect(ledger.isInStep).toBe(true);
-    outcome("z0,1000,1", { ledger });
-    outcome("Z0,3000,1", { ledger });
-    expect(inStep(ledger)).toEqual(["z0,1000,1", "Z0,3000,1"]);
-  });
-
-  it("that watch memory reach the stub at once, because it may refuse them", () => {
-    const ledger = new BreakpointLedger();
-    expect(outcome("Z2,1000,8", { ledger }, () => "E22")).toEqual({ kind: "ask", asked: ["Z2,1000,8"], reply: "E22" });
-    expect(ledger.size).toBe(0);
-    outcome("Z2,1000,8", { ledger });
-    expect([ledger.size, ledger.isInStep, ledger.stubHasSome]).toEqual([1, true, true]);
-    expect(outcome("Z2,1000,8", { ledger })).toEqual({ kind: "answer", reply: "OK" });
-    expect(outcome("z2,1000,8", { ledger })).toMatchObject({ kind: "ask", asked: ["z2,1000,8"] });
-    expect(ledger.stubHasSome).toBe(false);
-  });
-
-  it("are limited in number", () => {
-    const ledger = new BreakpointLedger();
-    for (let i = 0; i < BREAKPOINTS_MAX; i += 1) outcome(`Z0,${i.toString(16)},1`, { ledger });
-    expect(outcome("Z0,ffff,1", { ledger })).toMatchObject({ kind: "refuse", reply: "E22" });
   });
 });
 
@@ -239,7 +183,8 @@ describe("monitor", () => {
     ...["migrate exec:id", "pmemsave 0 1 f", "logfile /tmp/f", "chardev-add null", "drive_add 0 file=x", "quit", "q"],
     ...[
       "system_reset",
-      "info registers",
+      "info registers x",
+      "info mem",
       "help migrate",
       "status; quit",
       "info version\nquit",

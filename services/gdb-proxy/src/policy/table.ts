@@ -1,6 +1,6 @@
 import { type Packet, type PacketKind, parsePacket } from "@ringside/rsp";
 import * as breakpoints from "./breakpoints.ts";
-import { type Decision, type PolicyView, type Rule, refuse } from "./decision.ts";
+import { type Decision, OBSERVES, type PolicyView, RUNS, type Rule, refuse } from "./decision.ts";
 import * as ending from "./ending.ts";
 import * as handshake from "./handshake.ts";
 import * as host from "./host.ts";
@@ -61,11 +61,17 @@ const NEEDS_MACHINE: ReadonlySet<PacketKind> = new Set([
   ...(["g", "G", "p", "P", "m", "M", "Z", "z", "resume", "vCont", "?"] as const),
   ...(["H", "T", "qC", "qfThreadInfo", "qsThreadInfo", "qThreadExtraInfo"] as const),
 ]);
+/** What changes the machine or what stops it, resumes aside. Removing one's own breakpoints is not among it. */
+const CHANGES: ReadonlySet<PacketKind> = new Set(["G", "P", "M", "X", "Z"] as const);
 
 /** Decides about a packet's payload. */
 export function decide(payload: string, view: PolicyView): Decision {
   const packet = parsePacket(payload);
-  if (view.detached && NEEDS_MACHINE.has(packet.kind)) return refuse("detached: attach first", "E01");
+  const { asker } = view;
+  if (asker.detached && NEEDS_MACHINE.has(packet.kind)) return refuse("detached: attach first", "E01");
+  if (!asker.drives && CHANGES.has(packet.kind)) return refuse("observers change nothing", OBSERVES);
   const rule = POLICY[packet.kind] as (packet: Packet, view: PolicyView) => Decision;
-  return rule(packet, view);
+  const decision = rule(packet, view);
+  // What can be answered without the stub is, also while the machine runs.
+  return view.runs && decision.kind === "ask" ? refuse("the machine runs", RUNS) : decision;
 }

@@ -46,6 +46,7 @@ export class TestMachineFolder {
       recording: false,
       template: null,
       idleMinutes: 0,
+      onDisconnect: "run",
       consoleStart: "",
       ...overrides,
     };

@@ -5,6 +5,7 @@ import type { WebSocket } from "ws";
 
 interface Carrier {
   write(bytes: Uint8Array): void;
+  close(): void;
   onData(take: (bytes: Uint8Array) => void): void;
   closed: Promise<{ code: number; reason: string }>;
 }
@@ -34,6 +35,7 @@ export class RspClient {
         if (ws.readyState === ws.CONNECTING) ws.once("open", () => ws.send(bytes));
         else ws.send(bytes);
       },
+      close: () => ws.close(),
       onData: (take) => ws.on("message", (bytes: Buffer) => take(bytes)),
       closed,
     });
@@ -42,6 +44,7 @@ export class RspClient {
   static overTcp(socket: Socket): RspClient {
     return new RspClient({
       write: (bytes) => socket.write(bytes),
+      close: () => socket.end(),
       onData: (take) => socket.on("data", take),
       closed: once(socket, "close").then(() => ({ code: 0, reason: "" })),
     });
@@ -54,6 +57,11 @@ export class RspClient {
   async start(): Promise<this> {
     await this.ask("QStartNoAckMode");
     return this;
+  }
+
+  /** Hangs up. */
+  close(): void {
+    this.#carrier.close();
   }
 
   send(payload: string): void {

@@ -26,8 +26,18 @@ export class StubModel {
   readonly faults: string[] = [];
   /** What gdb has inserted, as the test knows it; null where it does not check. */
   expected: ReadonlySet<string> | null = null;
+  /** Told what stands in the machine each time that it is let run. */
+  resumed: (breakpoints: ReadonlySet<string>) => void = () => undefined;
   /** What QEMU says it has recorded. */
   instructions: number | null = 4321;
+  pc = 0xffff_ffff_8100_0000n;
+  /**
+   * Where the program counter goes: a step takes the next, a continue goes on to the next with a breakpoint. Where it
+   * is at its end, the machine runs until the test stops it. Null: so it is always.
+   */
+  path: bigint[] | null = null;
+  /** No memory can be read. */
+  unreadable = false;
   #interrupts = 0;
 
   constructor(running = true) {
@@ -66,12 +76,14 @@ export class StubModel {
 
   #answer(payload: string): string | null {
     if (/^(?:vCont;|[cs])/.test(payload)) {
-      this.running = true;
       this.#interrupts = 0;
       const inserted = [...this.breakpoints.keys()].sort().join(" ");
+      this.resumed(new Set(this.breakpoints.keys()));
       if (this.expected !== null && inserted !== [...this.expected].sort().join(" ")) {
         this.faults.push(`runs with ${inserted}`);
       }
+      if (this.#moves(/^(?:vCont;s|s)/.test(payload))) return "T05thread:01;";
+      this.running = true;
       return null;
     }
     const breakpoint = /^([Zz])(.*)$/.exec(payload);
@@ -81,11 +93,12 @@ export class StubModel {
       return "T05thread:01;";
     }
     if (payload.startsWith("qSupported")) return "PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+";
-    if (payload === "g") return registersHex();
+    if (payload === "g") return registersHex({ rip: this.pc });
     const feature = /^qXfer:features:read:([^:]+):([0-9a-f]+),/.exec(payload);
     if (feature)
       return `l${(feature[1] === "target.xml" ? TARGET_XML : "<feature/>").slice(Number.parseInt(feature[2] ?? "0", 16))}`;
     const memory = /^m[0-9a-f]+,([0-9a-f]+)$/.exec(payload);
+    if (memory && this.unreadable) return "E14";
     if (memory) return "00".repeat(Number.parseInt(memory[1] ?? "0", 16));
     if (payload === INFO_REPLAY) {
       if (this.instructions === null) return "OK";
@@ -97,9 +110,20 @@ export class StubModel {
     if (payload === "qfThreadInfo") return "m01";
     if (payload === "qsThreadInfo") return "l";
     if (/^(?:[GMPHT]|q[CT])/.test(payload)) return "OK";
+    if (payload === "p10") return registersHex({ rip: this.pc }).slice(256, 272);
     if (/^p[0-9a-f]+$/.test(payload)) return "0000000000000000";
     this.faults.push(`must not reach the stub: ${payload}`);
     return "";
+  }
+
+  /** Goes on along its path. @returns true where the machine stops there at once */
+  #moves(steps: boolean): boolean {
+    for (let next = this.path?.shift(); next !== undefined; next = this.path?.shift()) {
+      this.pc = next;
+      const place = `,${next.toString(16)},1`;
+      if (steps || this.breakpoints.has(`0${place}`) || this.breakpoints.has(`1${place}`)) return true;
+    }
+    return false;
   }
 
   #breakpoint(insert: boolean, place: string): string {

@@ -1,0 +1,39 @@
+import type { DebugFiles } from "../processes/gdb.ts";
+
+/** Seconds: a machine that sleeps is woken while gdb waits. */
+export const REMOTE_TIMEOUT_SECONDS = 30;
+
+/**
+ * A `.gdbinit` for a folder: the kernel, its sources, patience, and the commands `ringside` and `ringside-tcp`.
+ * @param address where `ringside connect` listens
+ */
+export function gdbinit(files: DebugFiles, address: string): string {
+  const sources = files.sources === undefined ? [] : [`directory ${files.sources}`];
+  const debuginfod =
+    files.debuginfod === undefined ? [] : [`set debuginfod urls ${files.debuginfod}`, "set debuginfod enabled on"];
+  return `${[
+    `set remotetimeout ${REMOTE_TIMEOUT_SECONDS}`,
+    ...debuginfod,
+    ...sources,
+    `file ${files.debug}`,
+    "",
+    "define ringside",
+    `  target remote ${address}`,
+    "end",
+    "document ringside",
+    "Attach to your machine: `ringside connect` must be running in another terminal.",
+    "end",
+    "",
+    "# Without `ringside connect`, every packet goes to the machine and back: ask for fewer and larger ones.",
+    "define ringside-tcp",
+    "  set breakpoint always-inserted on",
+    "  set dcache line-size 2048",
+    "  set dcache size 4096",
+    "  mem 0 0 rw cache",
+    "  target remote $arg0",
+    "end",
+    "document ringside-tcp",
+    "Attach to the plain port that `ringside connect --tcp` gives: ringside-tcp HOST:PORT",
+    "end",
+  ].join("\n")}\n`;
+}

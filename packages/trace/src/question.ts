@@ -1,0 +1,2 @@
+/** What `monitor answer` names a question by. */
+export const QUESTION = /^[a-z0-9-]{1,32}$/;
