@@ -202,6 +202,23 @@ describe("a real gdb that goes", () => {
     await prompt();
   });
 
+  it("killed at its breakpoint lets the machine run on over it", async () => {
+    const gdb = machine.startGdb(await machine.tcpEntry(), ["break __sys_connect"]);
+    await gdb.wait(/Breakpoint 1 at/);
+    await continued(gdb);
+    const before = (await stops()).length;
+    machine.screen.type("hello\r");
+    await gdb.wait(/__sys_connect \(/);
+    gdb.process.kill("SIGKILL");
+    await alone();
+    machine.screen.type("time-asm\r");
+    await machine.screen.wait("time-asm\r\n");
+    await prompt();
+    expect((await stops()).length).toBe(before + 1);
+    using next = machine.startGdb(await machine.tcpEntry());
+    await leave(next);
+  });
+
   it("with kill asks for a fresh machine, which the console is told, and this one runs on until then", async () => {
     using gdb = machine.startGdb(await machine.tcpEntry());
     await gdb.ask("kill");

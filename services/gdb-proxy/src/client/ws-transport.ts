@@ -53,6 +53,8 @@ export class WebSocketTransport implements Transport {
     this.#ws.on("pong", () => {
       this.#pingsMissed = 0;
       this.#roundTripsMs = [...this.#roundTripsMs, performance.now() - this.#pingedAtMs].slice(-LINK_RTT_SAMPLES_MAX);
+      // The first one found both ends busy with beginning.
+      if (this.#roundTripsMs.length < LINK_RTT_SAMPLES_MAX) this.#ping();
     });
     this.#ping();
     this.#ws.on("message", (data: Buffer, isBinary) => {

@@ -77,6 +77,11 @@ export function* weigh(
   if (!missed) return { kind: "stands", reply, missed: false };
   if (cut.wanted) return { kind: "cut" };
   if ((misses + 1) % CONDITION_MISSES_PER_TURN_MAX === 0) yield { kind: "rest" };
+  return yield* stepOver(reply, cut);
+}
+
+/** Steps over the breakpoint that the machine stands at: QEMU would stop at it again at once. */
+export function* stepOver(reply: string, cut: Cut): Journey<Weighed> {
   if (cut.wanted) return { kind: "cut" };
   const { thread } = plainStop(reply) ?? { thread: null };
   const stepped = yield { kind: "step", payload: thread === null ? "vCont;s" : `vCont;s:${thread}` };

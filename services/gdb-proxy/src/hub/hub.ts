@@ -336,11 +336,15 @@ export class Hub {
   }
 
   #run(connection: number, run: Run): void {
+    const { stopReply } = this.#known;
+    const over = run === RUN_ON && this.#known.standsAtBreakpoint;
     this.#ports.record({ type: "machine.resumed", connection, action: run.action });
     this.#known.ran();
     this.#telling.changed(connection);
     if (run.action === "range") {
       this.#stops.stepThrough(run);
+    } else if (over) {
+      this.#stops.runOver(stopReply);
     } else {
       this.#stub.resume(run.payload, run.action);
     }

@@ -1,7 +1,9 @@
+import { registersOf } from "@ringside/rsp";
 import type { Arch, OnDisconnect } from "@ringside/shared";
 import type { NewTraceEvent } from "@ringside/trace";
 import type { Asker, PolicyView, Present } from "../policy/decision.ts";
 import { type AttachedDebugger, interruptedReply } from "./attached-debugger.ts";
+import { PROGRAM_COUNTER } from "./conditions.ts";
 import type { Conversation } from "./conversation.ts";
 import { type Greeting, greet } from "./greeting.ts";
 import { BreakpointLedger } from "./ledger.ts";
@@ -70,6 +72,13 @@ export class MachineKnowledge {
   /** Guest instructions up to this stop, in a recorded machine. */
   get icount(): number | null {
     return this.#icount;
+  }
+
+  /** True where it would stop again at once: gdb steps over its breakpoints by itself, but nobody else does. */
+  get standsAtBreakpoint(): boolean {
+    const { arch } = this.machine;
+    const pc = this.#registers === null ? undefined : registersOf(arch, this.#registers).get(PROGRAM_COUNTER[arch]);
+    return pc !== undefined && this.ledger.at(pc).length > 0;
   }
 
   view(one: AttachedDebugger, asker: Asker, runs: boolean, present: () => Present): PolicyView {

@@ -1,5 +1,5 @@
 import { type AttachedDebugger, interruptedReply, RUN_ON } from "./attached-debugger.ts";
-import { isInterrupt, plainStop, type Weighed, weigh } from "./conditions.ts";
+import { isInterrupt, plainStop, stepOver, type Weighed, weigh } from "./conditions.ts";
 import type { Leaving } from "./leaving.ts";
 import { type Range, type RangeEnd, stepRange } from "./range.ts";
 import type { StoppedHow } from "./stub-side.ts";
@@ -54,7 +54,7 @@ export class Stops {
       const conditions = this.#conditions();
       stub.travel(
         (cut) => weigh(reply, conditions, { misses, cut }),
-        (weighed) => this.#weighed(weighed, reply, how),
+        (weighed) => this.#weighed(weighed, reply, how, 1),
       );
       settle();
     } else {
@@ -65,6 +65,14 @@ export class Stops {
   /** The cell itself has stopped the machine, by connecting to its stub. */
   ours(reply: string): void {
     this.#describe(reply, { how: "interrupted", ours: true });
+  }
+
+  /** Lets the machine run on, over the breakpoint that it stands at. */
+  runOver(reply: string): void {
+    this.#parts.stub.travel(
+      (cut) => stepOver(reply, cut),
+      (weighed) => this.#weighed(weighed, reply, "by itself", 0),
+    );
   }
 
   /** Lets the machine step through a range, to stop behind it. */
@@ -82,19 +90,20 @@ export class Stops {
     return { arch: machine.arch, at: ledger.at.bind(ledger) };
   }
 
-  #weighed(weighed: Weighed, reply: string, how: StoppedHow): void {
+  /** @param missed how many stops that were for nobody this is */
+  #weighed(weighed: Weighed, reply: string, how: StoppedHow, missed: 0 | 1): void {
     const { known, stub, settle } = this.#parts;
     switch (weighed.kind) {
       case "stands":
-        if (weighed.missed) known.misses += 1;
+        if (weighed.missed) known.misses += missed;
         this.#describe(weighed.reply, { how: weighed.missed ? "by itself" : how, ours: false });
         break;
       case "cut":
-        known.misses += 1;
+        known.misses += missed;
         this.#describe(interruptedReply(reply), { how: "interrupted", ours: true });
         break;
       case "passed":
-        known.misses += 1;
+        known.misses += missed;
         stub.resume(RUN_ON.payload, "continue");
         settle();
         break;

@@ -2,7 +2,14 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cloneMachine, type MachinePlace, preparePlace, TemplateStore } from "@ringside/emulator";
+import {
+  cloneMachine,
+  MachineGroups,
+  machineLimits,
+  type MachinePlace,
+  preparePlace,
+  TemplateStore,
+} from "@ringside/emulator";
 import { type Image, imagePath } from "@ringside/image";
 import { newId, type Parameters } from "@ringside/shared";
 import type { Context } from "../../context.ts";
@@ -25,15 +32,17 @@ export interface DirectMachine extends AsyncDisposable {
 
 const MEMORY_MIB = 64;
 
-/** Clones of the very template that a box's sessions on this machine start from. */
+/** Clones of the very template that a box's sessions on this machine start from, held back as those are. */
 export class DirectMachines implements AsyncDisposable {
   readonly #work: string;
   readonly #store: TemplateStore;
+  readonly #groups: MachineGroups;
   readonly #image: Image;
 
-  private constructor(work: string, store: TemplateStore, image: Image) {
+  private constructor(work: string, store: TemplateStore, groups: MachineGroups, image: Image) {
     this.#work = work;
     this.#store = store;
+    this.#groups = groups;
     this.#image = image;
   }
 
@@ -46,7 +55,8 @@ export class DirectMachines implements AsyncDisposable {
       workFolder: join(work, "t"),
       confinement: { kind: "none" },
     });
-    return new DirectMachines(work, store, image);
+    const groups = await MachineGroups.open({ cell: `direct-${process.pid}` });
+    return new DirectMachines(work, store, groups, image);
   }
 
   /** Starts one with a session's parameters. */
@@ -55,19 +65,22 @@ export class DirectMachines implements AsyncDisposable {
     const [kernel, initrd] = [imagePath(this.#image, "kernel"), imagePath(this.#image, "initrd")];
     const template = await this.#store.get({ digest, arch, commandLine, prompt, kernel, initrd }, MEMORY_MIB);
     const name = newId("mch");
-    const place: MachinePlace = { name, folder: join(this.#work, name), confinement: { kind: "none" }, group: null };
+    const group = await this.#groups.create(name, machineLimits(MEMORY_MIB));
+    const place: MachinePlace = { name, folder: join(this.#work, name), confinement: { kind: "none" }, group };
     await preparePlace(place);
     const machine = await cloneMachine({ place, template, parameters, run: true });
     const console = new DirectConsole(connect(join(place.folder, "console.sock")));
     const close = async () => {
       console[Symbol.dispose]();
       await machine.stop();
+      await group.remove();
     };
     return { stubPath: join(place.folder, "gdb.sock"), console, [Symbol.asyncDispose]: close };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
+    await this.#groups[Symbol.asyncDispose]();
     await rm(this.#work, { recursive: true, force: true });
   }
 }
