@@ -5,8 +5,8 @@ import { join } from "node:path";
 import {
   cloneMachine,
   MachineGroups,
-  machineLimits,
   type MachinePlace,
+  machineLimits,
   preparePlace,
   TemplateStore,
 } from "@ringside/emulator";
