@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { openTemplate, type Template, unpackTemplateArchive } from "@ringside/emulator";
 import { RECORDING_BYTES_MAX, RingsideError } from "@ringside/shared";
@@ -10,6 +9,7 @@ import { type ReplayScript, replayScripts, type TraceEvent, verifyTrace } from "
 import type { Api } from "../api/calls.ts";
 import { openResponse } from "../api/client.ts";
 import type { Context } from "../context.ts";
+import { Digesting } from "../digesting.ts";
 import { CliError } from "../exit-codes.ts";
 import { DOWNLOAD_TIMEOUT_MS, REPLAY_TEMPLATES_MAX } from "../limits.ts";
 import { startProgress } from "../output/progress.ts";
@@ -56,22 +56,14 @@ export async function fetchLog(api: Api, submission: string, script: ReplayScrip
     );
   }
   const response = await get(api, `/v1/submissions/${encodeURIComponent(submission)}/recordings/${epoch}`);
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      hash.update(chunk);
-      done(bytes > RECORDING_BYTES_MAX ? new Error(`it is larger than ${RECORDING_BYTES_MAX} bytes`) : null, chunk);
-    },
-  });
-  await pipeline(bodyOf(response), counter, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
+  const digesting = new Digesting(RECORDING_BYTES_MAX, `it is larger than ${RECORDING_BYTES_MAX} bytes`);
+  await pipeline(bodyOf(response), digesting, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
     signal: api.options.signal,
   }).catch((cause) => {
     api.options.signal.throwIfAborted();
     throw new CliError("try_later", `The log could not be fetched: ${(cause as Error).message}. Try again.`, { cause });
   });
-  if (hash.digest("hex") !== recording.sha256) {
+  if (digesting.sha256() !== recording.sha256) {
     throw new CliError("failed", `The log of machine ${epoch} is not the one that the trace names (sha256)`);
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { access, readFile } from "node:fs/promises";
 import { cacheDirectory, findImage, type Image, imagePath, loadImage } from "@ringside/image";
 import { LINK_PROTOCOL, PAGE_BYTES } from "@ringside/link";
@@ -11,6 +11,7 @@ import { WebSocketTransport } from "../client/ws-transport.ts";
 import { TestCell } from "../testing/cell.ts";
 import { TestMachineFolder } from "../testing/machine-folder.ts";
 import { type Got, NearClient } from "../testing/near-client.ts";
+import { type Spawned, startQemu } from "../testing/real-machine.ts";
 import { Screen } from "../testing/screen.ts";
 import { readEvents } from "../testing/trace-events.ts";
 import { Budget } from "./budget.ts";
@@ -22,24 +23,9 @@ const READ_BYTES = 0x1000;
 let image: Image;
 let cell: TestCell;
 let machine: TestMachineFolder;
-let qemu: ChildProcess;
+let qemu: Spawned;
 let screen: Screen;
 const clients: NearClient[] = [];
-
-function startQemu(folder: TestMachineFolder): ChildProcess {
-  return spawn(
-    "qemu-system-x86_64",
-    [
-      ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot", "-m", "64"],
-      ...["-accel", "tcg,tb-size=16", "-machine", "pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off"],
-      ...["-kernel", imagePath(image, "kernel"), "-initrd", imagePath(image, "initrd")],
-      ...["-append", image.manifest.commandLine],
-      ...["-chardev", `socket,id=ser0,path=${folder.consolePath},server=on,wait=off`, "-serial", "chardev:ser0"],
-      ...["-gdb", `unix:${folder.stubPath},server=on,wait=off`],
-    ],
-    { stdio: "ignore" },
-  );
-}
 
 beforeAll(async () => {
   // A long line, and no host so busy that guesses are cut short.
@@ -50,7 +36,7 @@ beforeAll(async () => {
   image = await loadImage(folder);
   cell = await TestCell.start(inject("redisUrl"));
   machine = await TestMachineFolder.make(cell.runDirectory);
-  qemu = startQemu(machine);
+  qemu = startQemu((command, words) => spawn(command, words, { stdio: "ignore" }), image, machine);
   // Only looked at: a connection to the stub would stop the machine.
   await vi.waitFor(() => access(machine.stubPath), { timeout: 10_000 });
   await machine.publish({ image: image.manifest.digest, pid: qemu.pid ?? 1 });

@@ -226,7 +226,8 @@ async function until(act: () => Promise<unknown>): Promise<void> {
   }
 }
 
-function startQemu(spawn: Spawn, image: Image, folder: TestMachineFolder): Spawned {
+/** The course kernel, cold, with its stub and console in `folder`. */
+export function startQemu(spawn: Spawn, image: Image, folder: TestMachineFolder): Spawned {
   return spawn("qemu-system-x86_64", [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot", "-m", "64"],
     ...["-accel", "tcg,tb-size=16", "-machine", "pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off"],

@@ -1,13 +1,13 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { withLock } from "@ringside/image";
 import { type ImageManifest, imageManifestSchema } from "@ringside/shared";
 import type { Api } from "../../api/calls.ts";
+import { Digesting } from "../../digesting.ts";
 import { DOWNLOAD_BYTES_MAX, FETCH_LEFT_MS } from "../../limits.ts";
 import { fetchParts } from "./fetch-parts.ts";
 
@@ -168,21 +168,13 @@ async function isZstd(path: string): Promise<boolean> {
 
 /** @throws Error where the bytes are not those of the manifest */
 async function unpack(from: string, to: string, file: ImageFile, signal: AbortSignal): Promise<void> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const check = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      hash.update(chunk);
-      done(bytes > file.bytes ? new Error(`it is longer than ${file.bytes} bytes`) : null, chunk);
-    },
-  });
+  const check = new Digesting(file.bytes, `it is longer than ${file.bytes} bytes`);
   const source = createReadStream(from, { highWaterMark: COPY_BYTES });
   const target = createWriteStream(to, { flags: "wx" });
   if (await isZstd(from))
     await pipeline(source, createZstdDecompress({ chunkSize: COPY_BYTES }), check, target, { signal });
   else await pipeline(source, check, target, { signal });
-  if (bytes !== file.bytes || hash.digest("hex") !== file.sha256) {
+  if (check.bytes !== file.bytes || check.sha256() !== file.sha256) {
     throw new Error("what arrived is not what the image has (sha256)");
   }
 }
