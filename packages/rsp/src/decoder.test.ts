@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "./decoder.ts";
-import { encodePacket } from "./encoder.ts";
+import { encodeNotification, encodePacket } from "./encoder.ts";
 import type { Frame } from "./frame.ts";
 import { PACKET_BYTES_MAX } from "./limits.ts";
 
@@ -20,10 +20,35 @@ function framed(body: string, lead = "$"): string {
   return `${lead}${body}#${sum.toString(16).padStart(2, "0")}`;
 }
 
+const isSpecial = (byte: number): boolean => [0x23, 0x24, 0x2a, 0x7d].includes(byte);
+
+/** A body with its runs of four and more shortened, as gdbserver does it: whatever the bytes mean. */
+function withRuns(raw: readonly number[]): string {
+  let body = "";
+  for (let at = 0; at < raw.length; ) {
+    const byte = raw[at] ?? 0;
+    let more = 0;
+    while (more < 97 && raw[at + 1 + more] === byte) more += 1;
+    while (more + 29 === 0x23 || more + 29 === 0x24) more -= 1;
+    body += String.fromCharCode(byte);
+    if (more >= 3) body += `*${String.fromCharCode(more + 29)}`;
+    at += more >= 3 ? more + 1 : 1;
+  }
+  return body;
+}
+
 const packet = (payload: string): Frame => ({ kind: "packet", payload });
 const payloads = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
 
 describe("Decoder", () => {
+  it("gives back a notification that the encoder framed, escapes and all", () => {
+    fc.assert(
+      fc.property(payloads, (payload) => {
+        expect(framesOf([encodeNotification(payload)])).toEqual([{ kind: "notification", payload }]);
+      }),
+    );
+  });
+
   it("gives back every payload that the encoder framed, however the stream is split", () => {
     fc.assert(
       fc.property(fc.array(payloads, { maxLength: 5 }), fc.array(fc.nat(40)), fc.boolean(), (texts, cuts, runs) => {
@@ -70,8 +95,22 @@ describe("Decoder", () => {
     expect(framesOf([run], true)).toEqual([packet("0000")]);
   });
 
-  it("repeats an escaped `*` that a run follows", () => {
-    expect(framesOf([bytes(framed("}\n* "))])).toEqual([packet("****")]);
+  it("repeats the byte before a run as it stood in the stream, also where that was escaped", () => {
+    // What gdbserver sends for `*` and five line feeds: it makes runs of what it has escaped before.
+    expect(framesOf([bytes(framed('}\n*"'))])).toEqual([packet("*\n\n\n\n\n")]);
+    expect(framesOf([bytes(framed("}\x03*~a"))])).toEqual([packet(`#${"\x03".repeat(97)}a`)]);
+  });
+
+  it("reads binary replies as gdb does: runs first, escapes after them", () => {
+    const runs = fc.tuple(fc.constantFrom(0x2a, 0x0a, 0x23, 0x03, 0x7d, 0x5d, 0x61), fc.integer({ min: 1, max: 120 }));
+    fc.assert(
+      fc.property(fc.array(runs, { maxLength: 12 }), (binary) => {
+        const data = binary.flatMap(([byte, times]) => Array.from({ length: times }, () => byte));
+        const escaped = data.flatMap((byte) => (isSpecial(byte) ? [0x7d, byte ^ 0x20] : [byte]));
+        const payload = String.fromCharCode(...data);
+        expect(framesOf([bytes(framed(withRuns(escaped)))])).toEqual([packet(payload)]);
+      }),
+    );
   });
 
   it.each([

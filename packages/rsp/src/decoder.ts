@@ -9,7 +9,8 @@ import { PACKET_BYTES_MAX } from "./limits.ts";
  *      └──── # x x ── skipping ◄──────────────────────┘                 └─ sum wrong: damaged
  *
  * The checksum is over the raw bytes. `$` in a body, a digit or while skipping starts a new packet. 0x03 is an
- * interrupt outside a packet only. Only a stub's replies have run lengths: in gdb's packets `*` is data.
+ * interrupt outside a packet only. Only a stub's replies have run lengths: in gdb's packets `*` is data. A run repeats
+ * the raw byte before it, also where that was escaped: gdb expands runs before it takes escapes away.
  * Nothing throws, frames may be split anywhere, and no more than `bytesMax` of a payload is ever held.
  */
 export interface DecoderOptions {
@@ -50,6 +51,8 @@ export class Decoder {
   #kind: "packet" | "notification" = "packet";
   #held: Uint8Array;
   #length = 0;
+  /** The body's last byte as it stood in the stream: what a run repeats. */
+  #raw = 0;
   #sum = 0;
   #digit = 0;
   #ignored = 0;
@@ -76,10 +79,36 @@ export class Decoder {
    * @param onFrame is called for each frame that ends in them, in order
    */
   push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
-    for (const byte of chunk) {
-      const frame = this.#take(byte);
+    let at = 0;
+    while (at < chunk.length) {
+      const plain = this.#state === "body" ? this.#takePlain(chunk, at) : 0;
+      at += plain;
+      if (plain > 0 || at >= chunk.length) continue;
+      const frame = this.#take(chunk[at] ?? 0);
+      at += 1;
       if (frame !== null) onFrame(frame);
     }
+  }
+
+  /** Takes bytes of a body that stand for themselves, as far as they may be held. @returns how many */
+  #takePlain(chunk: Uint8Array, from: number): number {
+    const most = Math.min(chunk.length, from + this.#bytesMax - this.#length);
+    const isRun = this.#runLength ? STAR : HASH;
+    let sum = this.#sum;
+    let at = from;
+    for (; at < most; at += 1) {
+      const byte = chunk[at] ?? 0;
+      if (byte === HASH || byte === DOLLAR || byte === ESCAPE || byte === isRun) break;
+      sum += byte;
+    }
+    if (at === from) return 0;
+    this.#sum = sum;
+    this.#raw = chunk[at - 1] ?? 0;
+    const length = this.#length + at - from;
+    this.#makeRoom(length);
+    this.#held.set(chunk.subarray(from, at), this.#length);
+    this.#length = length;
+    return at - from;
   }
 
   #take(byte: number): Frame | null {
@@ -92,6 +121,7 @@ export class Decoder {
         this.#sum += byte;
         if (byte === HASH) return this.#damage("escape", "skipped1");
         this.#state = "body";
+        this.#raw = byte;
         return this.#append(byte ^ ESCAPE_XOR, 1);
       case "run":
         return this.#run(byte);
@@ -163,6 +193,7 @@ export class Decoder {
       this.#state = "run";
       return null;
     }
+    this.#raw = byte;
     return this.#append(byte, 1);
   }
 
@@ -172,21 +203,24 @@ export class Decoder {
     if (byte === HASH) return this.#damage("run_length", "skipped1");
     if (count < RUN_MIN || byte > RUN_BYTE_MAX || this.#length === 0) return this.#damage("run_length", "skipping");
     this.#state = "body";
-    return this.#append(this.#held[this.#length - 1] ?? 0, count);
+    return this.#append(this.#raw, count);
   }
 
   #append(byte: number, count: number): Frame | null {
     const length = this.#length + count;
     if (length > this.#bytesMax) return this.#damage("too_long", "skipping");
-    if (length > this.#held.length) {
-      const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(length, this.#held.length * 2)));
-      grown.set(this.#held.subarray(0, this.#length));
-      this.#held = grown;
-    }
+    this.#makeRoom(length);
     if (count === 1) this.#held[this.#length] = byte;
     else this.#held.fill(byte, this.#length, length);
     this.#length = length;
     return null;
+  }
+
+  #makeRoom(length: number): void {
+    if (length <= this.#held.length) return;
+    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(length, this.#held.length * 2)));
+    grown.set(this.#held.subarray(0, this.#length));
+    this.#held = grown;
   }
 
   #damage(why: FrameDamage, next: State): Frame {
@@ -203,14 +237,7 @@ export class Decoder {
   }
 }
 
-/** As many arguments as a call may safely have. */
-const CODES_PER_CALL = 8_192;
-
-function textOf(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += CODES_PER_CALL) {
-    // apply() takes the bytes as they are; spreading them would go through an iterator.
-    text += String.fromCharCode.apply(null, bytes.subarray(at, at + CODES_PER_CALL) as unknown as number[]);
-  }
-  return text;
+/** One character per byte. */
+function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }

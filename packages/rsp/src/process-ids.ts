@@ -31,6 +31,9 @@ export class ProcessIds {
     if (this.#state !== "on") return payload;
     if (/^T[0-9a-f]{2}/.test(payload))
       return payload.replace(/(^T..|;)thread:([0-9a-f]+);/, `$1thread:p0${PROCESS}.$2;`);
+    if (asked.startsWith("qXfer:threads:")) {
+      return payload.replaceAll(/<thread id="([0-9a-f]+)"/g, `<thread id="p0${PROCESS}.$1"`);
+    }
     if (asked === "qC") return payload.replace(/^QC([0-9a-f]+)$/, `QCp0${PROCESS}.$1`);
     if (asked !== "qfThreadInfo" && asked !== "qsThreadInfo") return payload;
     return /^m[0-9a-f,]+$/.test(payload) ? payload.replaceAll(/([m,])([0-9a-f]+)/g, `$1p0${PROCESS}.$2`) : payload;

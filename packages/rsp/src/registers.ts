@@ -50,6 +50,12 @@ export const REGISTER_LAYOUTS: Readonly<Record<RegisterArch, readonly RegisterPl
   i386: layout([[[...GENERAL_32, "eip", "eflags", ...SEGMENTS, ...BASES_AND_CONTROL], 4], ...tail(8)]),
 };
 
+/** How long the `g` reply is, in bytes. */
+export function registerBytes(arch: RegisterArch): number {
+  const last = REGISTER_LAYOUTS[arch].at(-1);
+  return last === undefined ? 0 : last.offset + last.bytes;
+}
+
 /**
  * The registers of a `g` reply, by gdb's names, as unsigned numbers.
  * @param arch which of QEMU's layouts the reply has
