@@ -1,19 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseRubricFile } from "./parse-rubric.ts";
+import { judge } from "./testing/judge.ts";
 import { LISTEN, Scenario } from "./testing/scenario.ts";
-
-/** One check `c` with this condition, after a check `stop` that others may speak of. */
-async function judge(when: string, scenario: Scenario) {
-  const title = "title: { en: Title, zh: 标题 }";
-  const text = `checks:
-  - { id: c, ${title}, points: 3, when: ${when} }
-  - { id: stop, ${title}, points: 1, when: { stopped_at: { function: __sys_listen, after_writes: accept } } }`;
-  const rubric = parseRubricFile("r.yaml", text);
-  const result = await scenario.grade(rubric);
-  expect(result.ungradable).toBeNull();
-  const [verdict] = result.verdicts;
-  return { verdict: verdict?.verdict, reason: verdict?.reason.en, evidence: verdict?.evidence };
-}
 
 const attached = () => new Scenario().attach();
 const run = () => attached().breakpoint().resume();

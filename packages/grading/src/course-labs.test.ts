@@ -4,11 +4,12 @@ import { functionTableSchema, labSlugSchema } from "@ringside/shared";
 import { parseSymbols } from "@ringside/trace";
 import { describe, expect, it } from "vitest";
 import { cacheDirectory, findImage, imagePath, loadImage } from "../../image/src/index.ts";
+import { rubricProblem } from "./fit.ts";
+import { FunctionNames } from "./function-names.ts";
 import { parseLabFile } from "./lab-file.ts";
 import { parseRubricFile } from "./parse-rubric.ts";
 import { pointsMaxOf } from "./rubric.ts";
 import { Scenario } from "./testing/scenario.ts";
-import { rubricProblem } from "./ungradable.ts";
 
 const LABS = new URL("../../../course/labs/", import.meta.url);
 const read = (lab: string, file: string) => readFile(new URL(`${lab}/${file}`, LABS), "utf8");
@@ -64,11 +65,14 @@ describe.each(labs)("the lab %s", (lab) => {
   it("has a rubric that fits its image", async () => {
     const file = parseLabFile("lab.yaml", await read(lab, "lab.yaml"));
     const rubric = parseRubricFile("rubric.yaml", await read(lab, "rubric.yaml"));
-    const { symbols, functions } = await imageOf(file.image);
+    const { image, symbols, functions } = await imageOf(file.image);
     const parameters = Object.fromEntries(
       Object.entries(file.parameters).map(([name, rule]) => [name, rule.kind === "word" ? "abc" : 5]),
     );
-    expect(rubricProblem(rubric, symbols, functions, parameters)).toBeNull();
+    const { arch } = image.manifest;
+    const names = new FunctionNames(symbols);
+    const ground = { arch, symbols, names, functions, structures: [], program: null, parameters };
+    expect(rubricProblem(rubric, ground)).toBeNull();
   });
 });
 

@@ -273,6 +273,7 @@ describe("what cannot be graded", () => {
 
 describe("a grade", () => {
   const permuted = (rubric: Rubric, order: readonly number[]): Rubric => ({
+    ...rubric,
     checks: order.flatMap((index) => rubric.checks[index] ?? []),
   });
 

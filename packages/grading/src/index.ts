@@ -1,8 +1,16 @@
 export { canonicalJson } from "./canonical-json.ts";
+export { autolabOutput } from "./export/autolab.ts";
+export { gradeCsv } from "./export/grade-csv.ts";
+export { gradescopeResults, VISIBILITIES, type Visibility } from "./export/gradescope.ts";
+export { prairieLearnResults } from "./export/prairielearn.ts";
+export type { Language } from "./export/verdict-words.ts";
+export { type Ground, rubricProblem } from "./fit.ts";
+export { FunctionNames, type KernelFunction, type ResolvedFunction } from "./function-names.ts";
 export { type GradeInput, gradeTrace } from "./grade.ts";
 export { parseLabFile } from "./lab-file.ts";
+export { type Overridden, withOverrides } from "./overrides.ts";
 export { parseRubricFile } from "./parse-rubric.ts";
-export { type Check, pointsMaxOf, type Rubric } from "./rubric.ts";
+export { type Check, pointsMaxOf, type Question, type Rubric } from "./rubric.ts";
 export type { ExpectedTrace } from "./ungradable.ts";
 export { GRADER_VERSION } from "./version.ts";
 export type { Problem } from "./yaml-file.ts";

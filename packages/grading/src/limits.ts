@@ -18,3 +18,21 @@ export const TYPED_CHARS_MAX = 200;
 export const EVIDENCE_MAX = 20;
 /** Different things seen that a reason names. */
 export const SEEN_MAX = 5;
+/** Ways to a part of a check's points. */
+export const PARTIAL_MAX = 10;
+export const QUESTIONS_MAX = 50;
+/** Answers that are right, of one question. */
+export const RIGHT_ANSWERS_MAX = 20;
+export const ANSWER_CHARS_MAX = 200;
+/** Registers that one `stopped_at` asks for. */
+export const REGISTERS_MAX = 16;
+/** Steps or bytes that a rubric may ask for. */
+export const COUNT_MAX = 1_000_000;
+/** Names proposed for one that is not there. */
+export const NEAREST_MAX = 3;
+/** Changes of one letter between a name and one that is proposed for it. */
+export const NEAREST_EDITS_MAX = 4;
+/** Names of one function that are looked at. */
+export const NAMES_MAX = 500;
+/** One text of an exported grade: a hundred checks with several of them fit into PrairieLearn's 1 MB. */
+export const EXPORTED_TEXT_CHARS_MAX = 1_000;

@@ -53,12 +53,20 @@ ${rubric(
       {
         kind: "stopped_at",
         function: listen,
+        program: null,
         args: [
           { name: "backlog", expected: { kind: "parameter", name: "backlog" } },
           { name: "fd", expected: { kind: "value", value: 3n } },
         ],
+        registers: [],
+        userRegisters: [],
+        syscall: null,
+        mode: null,
+        position: null,
         via: { name: "do_syscall_64", names: ["do_syscall_64"] },
         cause: "step",
+        byStep: null,
+        after: null,
         afterWrites: "refuse",
       },
     ]);
@@ -72,12 +80,12 @@ ${rubric(
     [
       "an unknown key, with those allowed",
       rubric(check("a", "{ attached: true }", "    hints: x\n")),
-      "rubric.yaml:6:5: checks[0].hints: a check has no hints; allowed are: id, title, points, needs, when, hint",
+      "rubric.yaml:6:5: checks[0].hints: a check has no hints; allowed are: id, title, points, needs, when, partial, hint",
     ],
     [
       "an unknown condition, with those allowed",
       rubric(check("a", "{ stop_at: x }")),
-      "rubric.yaml:5:13: checks[0].when.stop_at: a condition has no stop_at; allowed are: attached, breakpoint_on, console_typed, stopped_at, resumed_after, never, all_of, any_of",
+      "rubric.yaml:5:13: checks[0].when.stop_at: a condition has no stop_at; allowed are: attached, breakpoint_on, breakpoint_silent, console_typed, printed, stopped_at, stepped, looked_at, read_memory, read_registers, answered, resumed_after, never, all_of, any_of, none_of",
     ],
     ["no condition", rubric(check("a", "{}")), "must have exactly one condition of: attached"],
     [
@@ -100,7 +108,7 @@ ${rubric(
     [
       "an empty never",
       rubric(check("a", "{ never: { before: a } }")),
-      "needs wrote_registers: true or wrote_memory: true",
+      "needs wrote_registers: true, wrote_memory: true, jumped: true or stopped_at",
     ],
     [
       "an unknown check in needs",
@@ -118,6 +126,59 @@ ${rubric(
       "a cycle of needs",
       rubric(check("a", "{ attached: true }", "    needs: [b]\n"), check("b", "{ resumed_after: a }")),
       "b needs itself",
+    ],
+    [
+      "a stop without a place",
+      rubric(check("a", "{ stopped_at: { cause: step } }")),
+      "needs a place: function, program or mode",
+    ],
+    ["a stop at two places", rubric(check("a", "{ stopped_at: { function: f, program: g } }")), "not both"],
+    [
+      "arguments of no function",
+      rubric(check("a", "{ stopped_at: { mode: user, args: { x: 1 } } }")),
+      "args are known of a kernel function only",
+    ],
+    [
+      "a register's value that is none",
+      rubric(check("a", "{ stopped_at: { function: f, registers: { rax: high } } }")),
+      "or one of: kernel_address, user_address",
+    ],
+    ["a way to step that there is not", rubric(check("a", "{ stepped: { how: jump } }")), '"instruction"'],
+    ["neither symbol nor stack", rubric(check("a", "{ read_memory: {} }")), "needs symbol, or stack: true"],
+    [
+      "a question that is not asked",
+      rubric(check("a", "{ answered: { question: q, equals: 1 } }")),
+      "there is no question q; there are none under questions:",
+    ],
+    [
+      "a text for a number",
+      `questions: [{ id: q, kind: number, title: { en: a, zh: 甲 } }]\n${rubric(check("a", "{ answered: { question: q, equals: many } }"))}`,
+      "question q is of kind number, and an answer here is a text",
+    ],
+    [
+      "a question twice",
+      `questions: [{ id: q, kind: text, title: { en: a, zh: 甲 } }, { id: q, kind: text, title: { en: a, zh: 甲 } }]\n${rubric(check("a", "{ attached: true }"))}`,
+      "questions[1].id: there is another question q",
+    ],
+    [
+      "an answer that is none",
+      `questions: [{ id: q, kind: text, title: { en: a, zh: 甲 } }]\n${rubric(check("a", "{ answered: { question: q, equals: { from: { check: a } } } }"))}`,
+      "checks[0].when.answered.equals.from: needs exactly one of: argument, register, user_register, syscall, member",
+    ],
+    [
+      "a part as large as the whole",
+      rubric(check("a", "{ attached: true }", "    partial: [{ points: 10, when: { attached: true } }]\n")),
+      "rubric.yaml:6:17: checks[0].partial[0].points: must be less than the check's 10 points",
+    ],
+    [
+      "a part that needs its own check",
+      rubric(check("a", "{ attached: true }", "    partial: [{ points: 1, when: { resumed_after: a } }]\n")),
+      "a needs itself",
+    ],
+    [
+      "a check that is not there behind a condition",
+      rubric(check("a", "{ stepped: { how: line, after: b } }")),
+      "there is no check b",
     ],
     ["no checks", "checks: []", "rubric.yaml:1:1: checks: "],
     ["no text", "", "rubric.yaml:1:1: "],
@@ -168,7 +229,7 @@ ${rubric(
     }
     expect(problemOf(`${"[".repeat(30)}${"]".repeat(30)}`)).toContain("inside each other");
     const nested = Array.from({ length: 8 }).reduce<string>((inner) => `{ all_of: [${inner}] }`, "{ attached: true }");
-    expect(problemOf(rubric(check("a", nested)))).toContain("at most 6 all_of and any_of inside each other");
+    expect(problemOf(rubric(check("a", nested)))).toContain("at most 6 all_of, any_of, none_of inside each other");
     expect(problemOf(`# ${"x".repeat(YAML_BYTES_MAX)}`)).toContain("larger than");
   });
 

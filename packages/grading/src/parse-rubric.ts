@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { type Check, type Condition, checksIn, type Expected, type KernelFunction, type Rubric } from "./rubric.ts";
-import { type RubricFile, rubricFileSchema, type WrittenCondition } from "./rubric-file.ts";
+import { conditionOf, type Functions } from "./read-condition.ts";
+import { type Check, type Condition, checksIn, conditionsOf, type Question, type Rubric } from "./rubric.ts";
+import { type RubricFile, rubricFileSchema } from "./rubric-file.ts";
 import { readYaml } from "./yaml-file.ts";
 
 /**
@@ -14,18 +15,19 @@ export function parseRubricFile(file: string, text: string): Rubric {
 
 const rubricSchema = rubricFileSchema.transform((written, context): Rubric => {
   const functions = functionsOf(written);
-  const checks = written.checks.map((check): Check => {
-    const when = conditionOf(check.when, functions);
-    const needs = [...new Set([...check.needs, ...checksIn(when)])];
-    return { id: check.id, title: check.title, points: check.points, needs, when, hint: check.hint ?? null };
-  });
-  for (const { path, message } of [...duplicates(written), ...unknownNeeds(checks), ...cycles(checks)]) {
-    context.addIssue({ code: "custom", path: [...path], message });
-  }
-  return context.issues.length > 0 ? z.NEVER : { checks };
+  const checks = written.checks.map((check) => checkOf(check, functions));
+  const { questions } = written;
+  const faults = [
+    ...duplicates(written),
+    ...unknownNeeds(checks),
+    ...cycles(checks),
+    ...largeParts(checks),
+    ...unknownQuestions(checks, questions),
+  ];
+  for (const { path, message } of faults) context.addIssue({ code: "custom", path: [...path], message });
+  return context.issues.length > 0 ? z.NEVER : { checks, questions };
 });
 
-type Functions = ReadonlyMap<string, KernelFunction>;
 interface Fault {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -37,41 +39,21 @@ function functionsOf(written: RubricFile): Functions {
   );
 }
 
-/** A condition in the form that is evaluated. The schema has seen to it that it has exactly one member. */
-function conditionOf(written: WrittenCondition, functions: Functions): Condition {
-  const named = (name: string): KernelFunction => functions.get(name) ?? { name, names: [name] };
-  const { breakpoint_on, console_typed, stopped_at, resumed_after, never, all_of, any_of } = written;
-  if (breakpoint_on !== undefined) return { kind: "breakpoint_on", function: named(breakpoint_on) };
-  if (console_typed !== undefined) return { kind: "console_typed", text: console_typed };
-  if (resumed_after !== undefined) return { kind: "resumed_after", check: resumed_after };
-  if (all_of !== undefined) return { kind: "all_of", conditions: all_of.map((each) => conditionOf(each, functions)) };
-  if (any_of !== undefined) return { kind: "any_of", conditions: any_of.map((each) => conditionOf(each, functions)) };
-  if (never !== undefined) {
-    const { wrote_registers: registers = false, wrote_memory: memory = false, before = null } = never;
-    return { kind: "never", registers, memory, before };
-  }
-  if (stopped_at !== undefined) {
-    return {
-      kind: "stopped_at",
-      function: named(stopped_at.function),
-      via: stopped_at.via === undefined ? null : named(stopped_at.via),
-      args: Object.entries(stopped_at.args).map(([name, value]) => ({ name, expected: expectedOf(value) })),
-      cause: stopped_at.cause ?? null,
-      afterWrites: stopped_at.after_writes,
-    };
-  }
-  return { kind: "attached" };
-}
-
-function expectedOf(value: string | number): Expected {
-  return typeof value === "number"
-    ? { kind: "value", value: BigInt(value) }
-    : { kind: "parameter", name: value.slice("$".length) };
+function checkOf(written: RubricFile["checks"][number], functions: Functions): Check {
+  const { id, title, points } = written;
+  const needsFor = (when: Condition) => [...new Set([...written.needs, ...checksIn(when)])];
+  const when = conditionOf(written.when, functions);
+  const partial = written.partial.map((part) => {
+    const how = conditionOf(part.when, functions);
+    return { points: part.points, title: part.title ?? null, needs: needsFor(how), when: how };
+  });
+  return { id, title, points, needs: needsFor(when), when, partial, hint: written.hint ?? null };
 }
 
 function duplicates(written: RubricFile): readonly Fault[] {
   const ids = written.checks.map(({ id }) => id);
   const names = written.functions.map((each) => each.function);
+  const questions = written.questions.map(({ id }) => id);
   return [
     ...repeated(ids).map((index) => ({
       path: ["checks", index, "id"],
@@ -81,16 +63,25 @@ function duplicates(written: RubricFile): readonly Fault[] {
       path: ["functions", index, "function"],
       message: `${names[index]} is described above already`,
     })),
+    ...repeated(questions).map((index) => ({
+      path: ["questions", index, "id"],
+      message: `there is another question ${questions[index]}`,
+    })),
   ];
 }
 
 const repeated = (names: readonly string[]): readonly number[] =>
   names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []));
 
+/** Every check that must be judged before this one. */
+const allNeeds = ({ needs, partial }: Check): readonly string[] => [
+  ...new Set([...needs, ...partial.flatMap((part) => part.needs)]),
+];
+
 function unknownNeeds(checks: readonly Check[]): readonly Fault[] {
   const ids = checks.map(({ id }) => id);
-  return checks.flatMap(({ needs }, index) =>
-    needs
+  return checks.flatMap((check, index) =>
+    allNeeds(check)
       .filter((need) => !ids.includes(need))
       .map((need) => ({
         path: ["checks", index],
@@ -101,7 +92,7 @@ function unknownNeeds(checks: readonly Check[]): readonly Fault[] {
 
 /** Every check that needs itself, directly or through others. */
 function cycles(checks: readonly Check[]): readonly Fault[] {
-  const needs = new Map(checks.map((check) => [check.id, check.needs]));
+  const needs = new Map(checks.map((check) => [check.id, allNeeds(check)]));
   return checks.flatMap(({ id }, index) => {
     const seen = new Set<string>();
     const open = [...(needs.get(id) ?? [])];
@@ -112,4 +103,36 @@ function cycles(checks: readonly Check[]): readonly Fault[] {
     }
     return seen.has(id) ? [{ path: ["checks", index], message: `${id} needs itself, by way of its needs` }] : [];
   });
+}
+
+function largeParts(checks: readonly Check[]): readonly Fault[] {
+  return checks.flatMap(({ points, partial }, index) =>
+    partial.flatMap((part, at) =>
+      part.points < points
+        ? []
+        : [
+            {
+              path: ["checks", index, "partial", at, "points"],
+              message: `must be less than the check's ${points} points`,
+            },
+          ],
+    ),
+  );
+}
+
+function unknownQuestions(checks: readonly Check[], questions: readonly Question[]): readonly Fault[] {
+  const byId = new Map(questions.map((question) => [question.id, question]));
+  const known =
+    questions.length === 0 ? "there are none under questions:" : `questions are: ${[...byId.keys()].join(", ")}`;
+  return checks.flatMap((check, index) =>
+    [...conditionsOf(check)].flatMap((condition) => {
+      if (condition.kind !== "answered") return [];
+      const path = ["checks", index];
+      const question = byId.get(condition.question);
+      if (question === undefined) return [{ path, message: `there is no question ${condition.question}; ${known}` }];
+      const isText = condition.right.some(({ kind }) => kind === "text" || kind === "function");
+      if (question.kind === "text" || !isText) return [];
+      return [{ path, message: `question ${question.id} is of kind number, and an answer here is a text` }];
+    }),
+  );
 }

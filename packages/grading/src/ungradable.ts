@@ -1,7 +1,6 @@
-import type { Bilingual, FunctionRow, Parameters } from "@ringside/shared";
-import type { DamageKind, SymbolTable, TraceEventOf, VerifyResult } from "@ringside/trace";
+import type { Bilingual, Parameters } from "@ringside/shared";
+import type { DamageKind, TraceEventOf, VerifyResult } from "@ringside/trace";
 import { canonicalJson } from "./canonical-json.ts";
-import { type Condition, conditionsIn, type KernelFunction, type Rubric, type StoppedAt } from "./rubric.ts";
 
 /** What the submission is said to be. */
 export interface ExpectedTrace {
@@ -58,63 +57,6 @@ function identityProblem(opened: TraceEventOf<"trace.opened">, expected: Expecte
   }
   if (canonicalJson(opened.parameters) !== canonicalJson(expected.parameters)) {
     return text("The trace was recorded with other parameters.", "这份记录使用的是另一组参数。");
-  }
-  return null;
-}
-
-/** Where the rubric asks for what this image or session cannot show: every student would fail. Null where it fits. */
-export function rubricProblem(
-  rubric: Rubric,
-  symbols: SymbolTable,
-  functions: readonly FunctionRow[],
-  parameters: Parameters,
-): Bilingual | null {
-  for (const check of rubric.checks) {
-    for (const condition of conditionsIn(check.when)) {
-      const targets = functionsOf(condition);
-      const missing = targets.find(({ names }) => names.every((name) => symbols.addressesOf(name).length === 0));
-      if (missing !== undefined) {
-        return text(
-          `The rubric does not fit the image: the kernel has no ${missing.name} (check ${check.id}).`,
-          `评分标准与镜像不符:内核中没有 ${missing.name}(检查项 ${check.id})。`,
-        );
-      }
-      if (condition.kind !== "stopped_at") continue;
-      const problem = argumentProblem(check.id, condition, symbols, functions, parameters);
-      if (problem !== null) return problem;
-    }
-  }
-  return null;
-}
-
-function functionsOf(condition: Condition): readonly KernelFunction[] {
-  if (condition.kind === "breakpoint_on") return [condition.function];
-  if (condition.kind !== "stopped_at") return [];
-  return condition.via === null ? [condition.function] : [condition.function, condition.via];
-}
-
-function argumentProblem(
-  check: string,
-  { function: target, args }: StoppedAt,
-  symbols: SymbolTable,
-  functions: readonly FunctionRow[],
-  parameters: Parameters,
-): Bilingual | null {
-  const entries = new Set(target.names.flatMap((name) => symbols.addressesOf(name)));
-  const rows = functions.filter((row) => entries.has(BigInt(row.entry)));
-  for (const { name, expected } of args) {
-    if (!rows.some((row) => row.params.some((param) => param.name === name))) {
-      return text(
-        `The rubric does not fit the image: ${target.name} has no known argument ${name} (check ${check}).`,
-        `评分标准与镜像不符:${target.name} 没有已知的参数 ${name}(检查项 ${check})。`,
-      );
-    }
-    if (expected.kind === "parameter" && typeof parameters[expected.name] !== "number") {
-      return text(
-        `The rubric does not fit the lab: there is no number $${expected.name} (check ${check}).`,
-        `评分标准与实验不符:没有数值参数 $${expected.name}(检查项 ${check})。`,
-      );
-    }
   }
   return null;
 }

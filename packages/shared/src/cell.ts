@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cellIdSchema, epochSchema, machineIdSchema, sessionIdSchema, sha256Schema, userIdSchema } from "./ids.ts";
 import { archSchema } from "./image.ts";
-import { labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
+import { hintsSchema, labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
 
 /**
  * What the two processes of a cell and the api share about machines, outside the job queues:
@@ -102,6 +102,10 @@ export const machineFileSchema = z.strictObject({
   /** Minutes without any connection after which it hibernates; 0 is never. */
   idleMinutes: z.int().min(0).default(0),
   onDisconnect: z.enum(ON_DISCONNECT).default("run"),
+  /** What `monitor hint` says. */
+  hints: hintsSchema.default([]),
+  /** What the guest has; null: at least what the smallest machine has. */
+  memoryMib: z.int().min(1).nullable().default(null),
   /** What the guest wrote to its console before the proxy could read it: one character per byte. */
   consoleStart: z.string().max(65_536).default(""),
 });

@@ -48,6 +48,8 @@ export type ImageFileKey = keyof ImageManifest["files"];
 
 const addressSchema = z.string().regex(/^0x[0-9a-f]{1,16}$/);
 
+const structureNameSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/);
+
 /** Where a function's arguments stand when it is entered and where gdb's `break NAME` lands. */
 export const functionRowSchema = z.strictObject({
   name: z.string().min(1).max(200),
@@ -62,9 +64,41 @@ export const functionRowSchema = z.strictObject({
         signed: z.boolean(),
         /** Register that holds it at `breakpoint`; null where it is not in one. */
         register: z.string().max(8).nullable(),
+        /** The structure that it points to, where its type does not say so itself (`struct sock *` does). */
+        pointsTo: structureNameSchema.optional(),
       }),
     )
     .max(32),
 });
 export const functionTableSchema = z.array(functionRowSchema).max(50_000);
 export type FunctionRow = z.infer<typeof functionRowSchema>;
+
+/** Where a structure of the kernel has its members, so that a read of memory can be told in words. */
+export const structureRowSchema = z.strictObject({
+  name: structureNameSchema,
+  bytes: z.int().min(1).max(65_536),
+  /** Members of a structure inside it are listed as well, as `outer.inner`. */
+  members: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,199}$/),
+        offset: z.int().min(0).max(65_535),
+        bytes: z.int().min(0).max(65_536),
+        /** The structure that this pointer leads to. */
+        pointsTo: structureNameSchema.optional(),
+      }),
+    )
+    .max(2_000),
+  /** Names of the kernel's own variables of this type, such as `inet_stream_ops`. */
+  instances: z.array(z.string().min(1).max(200)).max(500).optional(),
+});
+export const structureTableSchema = z.array(structureRowSchema).max(2_000);
+export type StructureRow = z.infer<typeof structureRowSchema>;
+
+/** A function that a kernel has under several names; `name` is the one that people know. */
+export const functionAliasSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  names: z.array(z.string().min(1).max(200)).min(1).max(200),
+});
+export const functionAliasesSchema = z.array(functionAliasSchema).max(5_000);
+export type FunctionAlias = z.infer<typeof functionAliasSchema>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkpointNameSchema } from "./cell-link.ts";
 import { cellIdSchema, epochSchema, sessionIdSchema, sha256Schema, submissionIdSchema, userIdSchema } from "./ids.ts";
-import { labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
+import { hintsSchema, labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
 import { CPU_PERCENT_DEFAULT, CPU_PERCENT_MIN, SESSION_MINUTES_MAX } from "./limits.ts";
 import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
 
@@ -38,6 +38,7 @@ export const startJobSchema = z.strictObject({
   cpuPercent: z.int().min(CPU_PERCENT_MIN).max(100).default(CPU_PERCENT_DEFAULT),
   idleMinutes: z.int().min(0).max(SESSION_MINUTES_MAX).default(0),
   onDisconnect: z.enum(ON_DISCONNECT).default("run"),
+  hints: hintsSchema.default([]),
   /** A saved state of this very session to start from, by name; null: a fresh machine. Only for the cell that has it. */
   state: checkpointNameSchema.nullable().default(null),
   /** Wall time in ms after which nobody waits for this machine any more. */

@@ -4,6 +4,8 @@ import { imageNameSchema } from "./image.ts";
 import {
   CPU_PERCENT_DEFAULT,
   CPU_PERCENT_MIN,
+  HINT_CHARS_MAX,
+  HINTS_MAX,
   IDLE_MINUTES_DEFAULT,
   NAME_CHARS_MAX,
   PARAMETERS_MAX,
@@ -16,6 +18,17 @@ export const bilingualSchema = z.strictObject({
   zh: z.string().min(1).max(2_000),
 });
 export type Bilingual = z.infer<typeof bilingualSchema>;
+
+/** What a student who asks is told: gdb prints it, so that it has no control characters in it. */
+const hintTextSchema = z
+  .string()
+  .min(1)
+  .max(HINT_CHARS_MAX)
+  .regex(/^\P{Cc}*$/u, "must have no control characters, line ends neither");
+export const hintSchema = z.strictObject({ en: hintTextSchema, zh: hintTextSchema });
+/** One after the other, as they are asked for. */
+export const hintsSchema = z.array(hintSchema).max(HINTS_MAX);
+export type Hint = z.infer<typeof hintSchema>;
 
 export const parameterNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/);
 /** A parameter's value: what the guest is told and the grader expects. Integers, or words of a-z and 0-9. */
@@ -64,6 +77,8 @@ export const labFileSchema = z.strictObject({
   first_steps: z
     .strictObject({ gdb: z.array(z.string().max(200)).max(20), console: z.array(z.string().max(200)).max(20) })
     .prefault({ gdb: [], console: [] }),
+  /** What `monitor hint` says in gdb; without it, the hints of the rubric's checks. */
+  hints: hintsSchema.optional(),
 });
 export type LabFile = z.infer<typeof labFileSchema>;
 

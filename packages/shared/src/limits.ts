@@ -43,9 +43,15 @@ export const MACHINE_START_TIMEOUT_MS = 60_000;
 /** Longest text of a name, title or message in an API body. */
 export const NAME_CHARS_MAX = 200;
 export const PARAMETERS_MAX = 16;
+/** Hints of a lab, one after the other, and the characters of each in each language. */
+export const HINTS_MAX = 20;
+export const HINT_CHARS_MAX = 500;
 export const ROSTER_ROWS_MAX = 1_000;
 /** Longest time that `?wait_ms=` holds a request open. */
 export const WAIT_MS_MAX = 30_000;
 
 /** A trace that reaches this size ends its session. */
 export const TRACE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Why an instructor judged otherwise than the grader; no longer than any bilingual text. */
+export const OVERRIDE_REASON_CHARS_MAX = 1_000;

@@ -72,6 +72,8 @@ function members(event: NewTraceEvent): string {
       return `,"connection":${count(event.connection, 0)},"action":"${event.action}"`;
     case "machine.stopped":
       return stopped(event);
+    case "machine.rewound":
+      return rewound(event);
     case "console.output":
       return data(event.data);
     case "console.dropped":
@@ -81,8 +83,18 @@ function members(event: NewTraceEvent): string {
   }
 }
 
+function rewound(event: NewTraceEvent & { type: "machine.rewound" }): string {
+  mustBeRegisters(event.registers);
+  const head = `${from(event.connection)},"steps":${count(event.steps, 1)}`;
+  return `${head},"reply":${bytes(event.reply)},"registers":"${event.registers}"`;
+}
+
+function mustBeRegisters(registers: string): void {
+  assert(registers.length <= REGISTERS_CHARS_MAX && REGISTERS.test(registers), "registers are not hex");
+}
+
 function stopped(event: NewTraceEvent & { type: "machine.stopped" }): string {
-  assert(event.registers.length <= REGISTERS_CHARS_MAX && REGISTERS.test(event.registers), "registers are not hex");
+  mustBeRegisters(event.registers);
   assert(event.frames.length <= FRAMES_MAX && event.frames.every((frame) => ADDRESS.test(frame)), "bad frames");
   const frames = event.frames.length === 0 ? "" : `"${event.frames.join('","')}"`;
   const counts = optional("icount", event.icount, 0) + optional("steps", event.steps, 1);

@@ -33,6 +33,12 @@ const connectionSchema = z.int().min(1);
 const icountSchema = z.int().min(0);
 const hexAddressSchema = z.string().regex(/^[0-9a-f]{1,16}$/);
 
+/** The `g` reply, hex. */
+const registersSchema = z
+  .string()
+  .regex(/^[0-9a-fx]*$/)
+  .max(16_384);
+
 const head = { seq: z.int().min(0), t: z.number().min(0) };
 
 export const eventSchema = z.discriminatedUnion("type", [
@@ -97,7 +103,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   }),
   /** A packet's payload as gdb sent it (unescaped, without framing), before anything is done with it. */
   z.strictObject({ ...head, type: z.literal("gdb.packet"), connection: connectionSchema, data: bytesSchema }),
-  /** The payload that gdb was answered, whoever answered. */
+  /** The payload that gdb was answered, whoever answered; long hex with run lengths (reply-text.ts). */
   z.strictObject({ ...head, type: z.literal("gdb.reply"), connection: connectionSchema, data: bytesSchema }),
   /** gdb's Ctrl-C. */
   z.strictObject({ ...head, type: z.literal("gdb.interrupt"), connection: connectionSchema }),
@@ -138,17 +144,26 @@ export const eventSchema = z.discriminatedUnion("type", [
     ...head,
     type: z.literal("machine.stopped"),
     reply: bytesSchema,
-    registers: z
-      .string()
-      .regex(/^[0-9a-fx]*$/)
-      .max(16_384),
+    registers: registersSchema,
     frames: z.array(hexAddressSchema).max(64),
     /** In a recorded machine: guest instructions so far. */
     icount: icountSchema.optional(),
-    /** After a range: how many steps it took. */
+    /** After a range, or steps ahead of the debugger: how many steps were taken. */
     steps: z.int().min(1).optional(),
     /** How often conditions of breakpoints did not hold since the stop before, where the machine was not stopped. */
     misses: z.int().min(1).optional(),
+  }),
+  /**
+   * Of the steps before, the debugger has asked for the first `steps` only: the cell has put registers and memory
+   * back to how they were after those. Nothing of it is the student's. Reply and registers as of `machine.stopped`.
+   */
+  z.strictObject({
+    ...head,
+    type: z.literal("machine.rewound"),
+    connection: connectionSchema,
+    steps: z.int().min(1),
+    reply: bytesSchema,
+    registers: registersSchema,
   }),
   z.strictObject({ ...head, type: z.literal("console.output"), data: bytesSchema }),
   /** The guest wrote faster than is kept: so many bytes were not recorded. */

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly event: number;
   readonly t: number;
   readonly answer: AnswerKind | "refused" | "none";
+  /** The answer's payload where it is data; else null. */
+  readonly data: string | null;
   readonly alone: boolean;
 }
 
@@ -60,7 +62,7 @@ export class Exchanges {
     // The machine stopped by itself while gdb was asking for something else.
     if (answer === "stop" && first.request.kind !== "resume") return ended;
     this.#waiting.shift();
-    ended.push(first.refused ? refused(first) : { ...exchange(first), answer });
+    ended.push(first.refused ? refused(first) : { ...exchange(first), answer, data: answer === "data" ? data : null });
     return ended;
   }
 
@@ -80,6 +82,6 @@ export class Exchanges {
   }
 }
 
-const exchange = ({ request, event, t, alone }: Waiting) => ({ request, event, t, alone });
+const exchange = ({ request, event, t, alone }: Waiting) => ({ request, event, t, alone, data: null });
 const refused = (waiting: Waiting): Exchange => ({ ...exchange(waiting), answer: "refused" });
 const unanswered = (waiting: Waiting): Exchange => ({ ...exchange(waiting), answer: "none" });

@@ -1,12 +1,16 @@
-import type { FunctionRow } from "@ringside/shared";
-import { BREAKPOINT_KINDS, BreakpointLedger } from "./breakpoints.ts";
+import type { FunctionRow, StructureRow } from "@ringside/shared";
+import { BreakpointLedger } from "./breakpoints.ts";
 import { PrintedLines, TypedLines } from "./console-lines.ts";
 import type { TraceEvent, TraceEventOf } from "./events.ts";
 import { type Exchange, Exchanges } from "./exchanges.ts";
-import type { Fact, Who } from "./fact.ts";
+import type { Fact, StoppedFact, Who } from "./fact.ts";
 import { FunctionTable } from "./functions.ts";
+import { type Manner, type PacketContext, packetFacts } from "./packet-facts.ts";
 import { requestOf } from "./packets.ts";
-import { stoppedFact } from "./stop-fact.ts";
+import { Places } from "./places.ts";
+import { Stepping } from "./stepping.ts";
+import { type RecordedStop, stoppedFact } from "./stop-fact.ts";
+import { ObjectLedger } from "./structures.ts";
 import type { SymbolTable } from "./symbols.ts";
 
 export interface FactsInput {
@@ -15,14 +19,18 @@ export interface FactsInput {
   readonly symbols: SymbolTable;
   /** The image's table of functions. */
   readonly functions: readonly FunctionRow[];
+  /** The image's table of structures, where it has one. */
+  readonly structures?: readonly StructureRow[] | undefined;
+  /** Symbols of the lab's own program, where it has one. */
+  readonly program?: SymbolTable | undefined;
 }
 
 /** Derives what happened from a trace's Events. Pure: the same input gives the same Facts, in event order. */
-export function deriveFacts({ events, symbols, functions }: FactsInput): readonly Fact[] {
-  const opened = events[0];
+export function deriveFacts(input: FactsInput): readonly Fact[] {
+  const opened = input.events[0];
   if (opened?.type !== "trace.opened") return [];
-  const reading = new FactReading(opened, symbols, new FunctionTable(symbols, functions, opened.arch));
-  for (const event of events) reading.take(event);
+  const reading = new FactReading(opened, input);
+  for (const event of input.events) reading.take(event);
   return reading.finish();
 }
 
@@ -35,18 +43,22 @@ interface Client {
 
 class FactReading {
   readonly #arch: TraceEventOf<"trace.opened">["arch"];
-  readonly #symbols: SymbolTable;
-  readonly #functions: FunctionTable;
+  readonly #places: Places;
+  readonly #objects: ObjectLedger;
   readonly #clients = new Map<number, Client>();
   readonly #breakpoints = new BreakpointLedger();
+  readonly #stepping: Stepping;
   readonly #printed = new PrintedLines();
   readonly #facts: Fact[] = [];
   #lastResume: { readonly who: Who | null; readonly action: "continue" | "step" } | null = null;
+  #standing: StoppedFact | null = null;
+  #epoch = 0;
 
-  constructor(opened: TraceEventOf<"trace.opened">, symbols: SymbolTable, functions: FunctionTable) {
+  constructor(opened: TraceEventOf<"trace.opened">, { events, symbols, functions, structures, program }: FactsInput) {
     this.#arch = opened.arch;
-    this.#symbols = symbols;
-    this.#functions = functions;
+    this.#places = new Places(symbols, new FunctionTable(symbols, functions, opened.arch), program ?? null);
+    this.#objects = new ObjectLedger(structures ?? [], symbols);
+    this.#stepping = new Stepping(this.#breakpoints, promptingConnections(events));
   }
 
   take(event: TraceEvent): void {
@@ -66,9 +78,10 @@ class FactReading {
         for (const connection of this.#clients.keys()) this.#leave(connection, at, "the recorder restarted");
         return;
       case "machine.found":
-        this.#facts.push({ kind: "machine_found", ...at, epoch: event.epoch });
+        this.#found(event, at);
         return;
       case "machine.gone":
+        this.#standing = null;
         this.#facts.push({ kind: "machine_gone", ...at, epoch: event.epoch });
         return;
       case "connection.opened":
@@ -81,7 +94,11 @@ class FactReading {
         this.#resumed(event, at);
         return;
       case "machine.stopped":
-        this.#stopped(event);
+        for (const client of this.#clients.values()) this.#ended(client, client.exchanges.stopped());
+        this.#stopped(event, event.steps);
+        return;
+      case "machine.rewound":
+        this.#rewound(event);
         return;
       case "console.output":
         for (const line of this.#printed.push(event.data)) this.#facts.push({ kind: "console_printed", ...at, line });
@@ -94,8 +111,15 @@ class FactReading {
   /** The facts, in the order of their events. */
   finish(): readonly Fact[] {
     for (const client of this.#clients.values()) this.#ended(client, client.exchanges.end());
-    // A packet whose answer came late gives its fact late.
+    this.#facts.push(...this.#stepping.finish());
+    // A packet whose answer came late gives its fact late, as do steps.
     return this.#facts.sort((a, b) => a.event - b.event);
+  }
+
+  #found({ epoch, from }: TraceEventOf<"machine.found">, at: At): void {
+    if (epoch !== this.#epoch) this.#objects.forget();
+    this.#epoch = epoch;
+    this.#facts.push({ kind: "machine_found", ...at, epoch, saved: from === "state" });
   }
 
   #enter({ connection, kind, user, role, via }: TraceEventOf<"connection.opened">, at: At): void {
@@ -117,18 +141,34 @@ class FactReading {
     const who = this.#clients.get(connection)?.who ?? null;
     const action = how === "range" ? "step" : how;
     this.#lastResume = { who, action };
-    this.#facts.push({ kind: "resumed", ...at, who, action });
+    this.#standing = null;
+    this.#facts.push(...this.#stepping.resumed(who, how), { kind: "resumed", ...at, who, action });
   }
 
-  #stopped(event: TraceEventOf<"machine.stopped">): void {
-    for (const client of this.#clients.values()) this.#ended(client, client.exchanges.stopped());
-    const context = {
+  #stopped(event: RecordedStop, steps: number | undefined): void {
+    this.#stepping.stopped(this.#stands(event), steps);
+  }
+
+  #stands(event: RecordedStop): StoppedFact {
+    const stop = stoppedFact(event, {
       arch: this.#arch,
-      functions: this.#functions,
+      places: this.#places,
       breakpoints: this.#breakpoints,
       lastResume: this.#lastResume,
-    };
-    this.#facts.push(stoppedFact(event, context));
+    });
+    for (const { structure, value } of stop.arguments) {
+      if (structure !== null && value !== null) this.#objects.learn(structure, value);
+    }
+    this.#standing = stop;
+    this.#facts.push(stop);
+    return stop;
+  }
+
+  /** The stop at the last of the steps ahead was nobody's: the one that its debugger was shown takes its place. */
+  #rewound({ seq, t, reply, registers, steps }: TraceEventOf<"machine.rewound">): void {
+    if (this.#standing === null) return;
+    this.#facts.splice(this.#facts.lastIndexOf(this.#standing), 1);
+    this.#stepping.putBack(this.#stands({ seq, t, reply, registers, frames: [] }), steps);
   }
 
   #fromClient(event: ClientEvent, at: At): void {
@@ -167,95 +207,52 @@ class FactReading {
   }
 
   /** What the near agent answered: only reading is told of, and what it answers is data. */
-  #noted(client: Client, data: string, { event, t }: At): void {
-    const request = requestOf(data);
+  #noted({ who }: Client, packet: string, { event, t }: At): void {
+    const request = requestOf(packet);
+    if (request.kind === "prompt") this.#stepping.prompt(who.connection);
     if (request.kind !== "read_registers" && request.kind !== "read_memory") return;
-    const fact = this.#factOf(client.who, { request, event, t, answer: "data", alone: true });
-    if (fact !== null) this.#facts.push(fact);
+    const exchange = { request, event, t, answer: "data", alone: true, data: null } as const;
+    this.#facts.push(...packetFacts(who, exchange, this.#context, this.#manner(who, true)));
   }
 
-  #ended(client: Client, exchanges: readonly Exchange[]): void {
+  #ended({ who }: Client, exchanges: readonly Exchange[]): void {
     for (const exchange of exchanges) {
-      const fact = this.#factOf(client.who, exchange);
-      if (fact !== null) this.#facts.push(fact);
+      if (exchange.request.kind === "prompt") this.#stepping.prompt(who.connection);
+      this.#facts.push(...packetFacts(who, exchange, this.#context, this.#manner(who, false)));
     }
   }
 
-  #factOf(who: Who, exchange: Exchange): Fact | null {
-    const { request, answer } = exchange;
-    const base = { event: exchange.event, t: exchange.t, who };
-    switch (request.kind) {
-      case "breakpoint":
-        return answer === "ok" ? this.#breakpoint(base, request) : null;
-      case "read_registers":
-        return answer === "data" ? { kind: "registers_read", ...base } : null;
-      case "read_memory": {
-        const { address, bytes } = request;
-        if (answer !== "data") return null;
-        return { kind: "memory_read", ...base, address, bytes, symbol: this.#symbols.lookupAny(address) };
-      }
-      case "write_registers":
-        return didNothing(exchange) ? null : { kind: "registers_written", ...base, sure: isSure(exchange) };
-      case "resume":
-        if (!request.moves || didNothing(exchange)) return null;
-        return { kind: "registers_written", ...base, sure: answer === "stop" };
-      case "write_memory": {
-        const { address, bytes } = request;
-        if (didNothing(exchange) && !mayBeHalfDone(exchange.answer, address, bytes)) return null;
-        const symbol = this.#symbols.lookupAny(address);
-        return { kind: "memory_written", ...base, sure: isSure(exchange), address, bytes, symbol };
-      }
-      case "monitor":
-        return { kind: "monitor", ...base, command: request.command, accepted: answer === "ok" || answer === "data" };
-      case "detach":
-        return answer === "ok" || answer === "none" ? { kind: "detached", ...base } : null;
-      case "other":
-        return null;
-      default:
-        return request satisfies never;
-    }
+  #manner({ connection }: Who, told: boolean): Manner {
+    return { told, asked: this.#stepping.isAsked(connection) };
   }
 
-  #breakpoint(base: At & { readonly who: Who }, request: BreakpointRequest): Fact | null {
-    const kind = BREAKPOINT_KINDS[request.type];
-    if (kind === undefined) return null;
-    const { address, size } = request;
-    if (request.insert) this.#breakpoints.insert(base.who.connection, kind, address);
-    else this.#breakpoints.remove(base.who.connection, kind, address);
-    const place = this.#functions.at(address, new Map());
+  get #context(): PacketContext {
     return {
-      kind: request.insert ? "breakpoint_inserted" : "breakpoint_removed",
-      ...base,
-      breakpoint: kind,
-      address,
-      size,
-      symbol: place?.symbol ?? this.#symbols.lookupAny(address),
-      names: place?.names ?? [],
+      arch: this.#arch,
+      places: this.#places,
+      breakpoints: this.#breakpoints,
+      objects: this.#objects,
+      standing: this.#standing,
     };
   }
 }
 
-const PAGE_BYTES = 4_096n;
+/** Connections whose debugger tells when a command is done. */
+function promptingConnections(events: readonly TraceEvent[]): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const event of events) {
+    if (event.type === "gdb.packet" && requestOf(event.data).kind === "prompt") found.add(event.connection);
+    if (event.type === "gdb.noted" && event.packets.some((packet) => requestOf(packet).kind === "prompt")) {
+      found.add(event.connection);
+    }
+  }
+  return found;
+}
 
 interface At {
   readonly event: number;
   readonly t: number;
 }
-type BreakpointRequest = Extract<Exchange["request"], { kind: "breakpoint" }>;
 type ClientEvent = TraceEventOf<
   "gdb.packet" | "gdb.reply" | "gdb.refused" | "gdb.interrupt" | "gdb.noted" | "answer.given" | "console.input"
 >;
-
-/** A write that surely had no effect. What is not sure counts as done: a write must not be hidden. */
-function didNothing({ answer, alone }: Exchange): boolean {
-  return alone && (answer === "refused" || answer === "error" || answer === "empty");
-}
-
-/** QEMU writes page by page and stops at the first that is not there: an error says nothing of those before. */
-function mayBeHalfDone(answer: Exchange["answer"], address: bigint, bytes: number): boolean {
-  return answer === "error" && address / PAGE_BYTES !== (address + BigInt(bytes) - 1n) / PAGE_BYTES;
-}
-
-function isSure({ answer, alone }: Exchange): boolean {
-  return alone && answer === "ok";
-}

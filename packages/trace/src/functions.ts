@@ -1,4 +1,5 @@
 import type { Arch, FunctionRow } from "@ringside/shared";
+import { structureOf } from "./structures.ts";
 import type { SymbolPlace, SymbolTable } from "./symbols.ts";
 
 /** What is known of the function around a program counter, and of its arguments there. */
@@ -16,6 +17,8 @@ export interface Argument {
   readonly name: string;
   /** As the C type reads it (signed or not); null where no register holds it. */
   readonly value: bigint | null;
+  /** The structure that it points to; null where it is no such pointer. */
+  readonly structure: string | null;
 }
 
 /** gcc's clones of a function: constant propagation, changed parameters, split parts. */
@@ -67,7 +70,8 @@ export class FunctionTable {
       const atEntry = allFit ? ENTRY_REGISTERS[this.#arch][index] : undefined;
       const register = position === "entry" ? atEntry : (param.register ?? undefined);
       const raw = register === undefined ? undefined : registers.get(register);
-      return { name: param.name, value: raw === undefined ? null : typed(raw, param.bytes, param.signed) };
+      const value = raw === undefined ? null : typed(raw, param.bytes, param.signed);
+      return { name: param.name, value, structure: param.pointsTo ?? structureOf(param.type) };
     });
   }
 }

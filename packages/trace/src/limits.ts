@@ -27,3 +27,23 @@ export const SYMBOLS_MAX = 1_000_000;
 export const CONSOLE_LINE_CHARS_MAX = 4_096;
 /** Staged lines of one turn above which they are written before the turn is over. */
 export const STAGED_BYTES_MAX = 256 * 1024;
+/** Exported times end here, ten years after the trace was opened: other formats count in whole numbers of 64 bits. */
+export const EXPORT_MS_MAX = 10 * 366 * 86_400_000;
+/** A packet of a Common Trace Format stream is closed at this size; a larger event gets one of its own. */
+export const CTF_PACKET_BYTES = 256 * 1024;
+/** One event there: every byte of the longest line may be written as four (`\x7f`). */
+export const CTF_EVENT_BYTES_MAX = 4 * LINE_BYTES_MAX + 65_536;
+/** Objects whose place in memory is known at a time; more are not learned. */
+export const OBJECTS_MAX = 4_096;
+/** Objects known in one page of memory above which no more are learned there. */
+export const OBJECTS_A_PAGE_MAX = 64;
+/** Of a read of memory, so many bytes are searched for known objects. */
+export const OBJECT_BYTES_MAX = 65_536;
+/** Members that one read shows. */
+export const LOOKS_MAX = 256;
+/** A read's bytes that a fact keeps: a line of the data cache that gdb is given over the TCP entry. */
+export const READ_BYTES_KEPT_MAX = 16_384;
+/** Breakpoints that one stop tells of as missed. */
+export const MISSED_MAX = 64;
+/** Breakpoints that are looked at when the machine is set running. */
+export const STANDING_MAX = 4_096;

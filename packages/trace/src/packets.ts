@@ -10,11 +10,13 @@ export type Request =
       readonly address: bigint;
       readonly size: number;
     }
-  | { readonly kind: "read_registers" }
-  | { readonly kind: "write_registers" }
+  /** Of one register its number in the stub's layout; of all of them null. */
+  | { readonly kind: "read_registers" | "write_registers"; readonly register: number | null }
   | { readonly kind: "read_memory" | "write_memory"; readonly address: bigint; readonly bytes: number }
   | { readonly kind: "monitor"; readonly command: string }
   | { readonly kind: "detach" }
+  /** gdb asks for the threads whenever a command of its user's is done, and only then. */
+  | { readonly kind: "prompt" }
   /** Answered when the machine stops. `moves`: with an address to go on at, which sets the program counter. */
   | { readonly kind: "resume"; readonly moves: boolean }
   | { readonly kind: "other" };
@@ -24,6 +26,7 @@ const MEMORY = /^([mMxX])([0-9a-fA-F]{1,16}),([0-9a-fA-F]{1,8})(?::|$)/;
 const MONITOR = /^qRcmd,((?:[0-9a-fA-F]{2})*)$/;
 const RESUME = /^(?:[cCsS]|vCont;|\?$|vRun|vAttach)/;
 const RESUME_AT = /^(?:[cs][0-9a-fA-F]|[CS][^;]*;)/;
+const PROMPT = /^q(?:fThreadInfo$|Xfer:threads:read::0,)/;
 const OTHER: Request = { kind: "other" };
 
 const number = (hex: string | undefined): number => Number.parseInt(hex ?? "", 16);
@@ -47,10 +50,10 @@ export function requestOf(data: string): Request {
     }
     case "g":
     case "p":
-      return { kind: "read_registers" };
+      return { kind: "read_registers", register: registerOf(data) };
     case "G":
     case "P":
-      return { kind: "write_registers" };
+      return { kind: "write_registers", register: registerOf(data) };
     case "m":
     case "x":
     case "M":
@@ -66,12 +69,19 @@ export function requestOf(data: string): Request {
     case "D":
       return /^D(?:;|$)/.test(data) ? { kind: "detach" } : OTHER;
     case "q": {
+      if (PROMPT.test(data)) return { kind: "prompt" };
       const parts = MONITOR.exec(data);
       return parts === null ? OTHER : { kind: "monitor", command: hexText(parts[1] ?? "") };
     }
     default:
       return RESUME.test(data) ? { kind: "resume", moves: RESUME_AT.test(data) } : OTHER;
   }
+}
+
+/** The number in `p NN` and `P NN=…`. */
+function registerOf(data: string): number | null {
+  const parts = /^[pP]([0-9a-fA-F]{1,8})(?:=|$)/.exec(data);
+  return parts === null ? null : number(parts[1]);
 }
 
 function hexText(hex: string): string {

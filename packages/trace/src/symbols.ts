@@ -61,6 +61,11 @@ export class SymbolTable {
     return this.#byName.get(name) ?? [];
   }
 
+  /** Every name, once each. */
+  names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
   #below(address: bigint): Place | undefined {
     let low = 0;
     let high = this.#places.length;

@@ -1,4 +1,4 @@
-import type { FunctionRow, GradeResult, Parameters } from "@ringside/shared";
+import type { FunctionRow, GradeResult, Parameters, StructureRow } from "@ringside/shared";
 import { parseSymbols } from "@ringside/trace";
 import { gReply } from "../../../trace/src/testing/registers.ts";
 import { TEST_USER, TraceBuilder, type TraceHeader, testHeader } from "../../../trace/src/testing/trace-builder.ts";
@@ -17,14 +17,22 @@ ffffffff81200bc0 T sys_listen
 ffffffff81200c30 T __x64_sys_listen
 ffffffff81200c50 T __ia32_sys_listen
 ffffffff81200d00 T __sys_accept4
+ffffffff81200e00 t __do_sys_socketcall
+ffffffff81200f00 T inet_listen
+ffffffff81201000 t tcp_rcv.isra.0
 ffffffff8130b570 T do_syscall_64
 ffffffff8130b5c0 T do_int80_emulation
 ffffffff81400040 T entry_SYSCALL_64
 ffffffff81400061 T entry_SYSCALL_64_after_hwframe
 ffffffff81400100 T kernel_thread_helper
 ffffffff82000000 D data
+ffffffff82000100 D inet_stream_ops
 `;
 export const SYMBOLS = parseSymbols(SYSTEM_MAP);
+
+export const INET_LISTEN = 0xffffffff81200f00n;
+/** Symbols of the lab's program. */
+export const PROGRAM = parseSymbols("0000000000401000 T main\n0000000000401100 T listen\n");
 
 const int = (name: string, register: string) => ({ name, type: "int", bytes: 4, signed: true, register });
 export const FUNCTIONS: readonly FunctionRow[] = [
@@ -33,6 +41,31 @@ export const FUNCTIONS: readonly FunctionRow[] = [
     entry: "0xffffffff81200bc0",
     breakpoint: "0xffffffff81200bc0",
     params: [int("fd", "rdi"), int("backlog", "rsi")],
+  },
+  {
+    name: "inet_listen",
+    entry: "0xffffffff81200f00",
+    breakpoint: "0xffffffff81200f00",
+    params: [
+      { name: "sock", type: "struct socket *", bytes: 8, signed: false, register: "rdi" },
+      int("backlog", "rsi"),
+    ],
+  },
+];
+export const STRUCTURES: readonly StructureRow[] = [
+  {
+    name: "socket",
+    bytes: 128,
+    members: [
+      { name: "type", offset: 4, bytes: 2 },
+      { name: "ops", offset: 32, bytes: 8, pointsTo: "proto_ops" },
+    ],
+  },
+  {
+    name: "proto_ops",
+    bytes: 232,
+    members: [{ name: "listen", offset: 96, bytes: 8 }],
+    instances: ["inet_stream_ops"],
   },
 ];
 
@@ -45,10 +78,11 @@ export class Scenario {
   readonly trace: TraceBuilder;
   readonly header: TraceHeader;
 
-  constructor(header: Partial<TraceHeader> = {}) {
+  /** @param machine how its first machine began, where not fresh */
+  constructor(header: Partial<TraceHeader> = {}, machine: { readonly from?: "state" | "hibernated" } = {}) {
     this.header = testHeader(header);
     this.trace = new TraceBuilder(this.header);
-    this.trace.add({ type: "machine.found", epoch: 1, qemu: "QEMU 7.2" });
+    this.trace.add({ type: "machine.found", epoch: 1, qemu: "QEMU 7.2", ...machine });
   }
 
   attach(user = TEST_USER): this {
@@ -98,6 +132,43 @@ export class Scenario {
     return this;
   }
 
+  /** gdb asks for the threads when it has shown a stop. */
+  prompt(): this {
+    return this.packet("qfThreadInfo", "m1");
+  }
+
+  /** A single step to there. */
+  step(pc = LISTEN + 4n): this {
+    return this.resume("step").stop({ pc, frames: [] }).prompt();
+  }
+
+  /** A stop with any registers. */
+  stopWith(registers: Readonly<Record<string, bigint>>, frames = FROM_SYSCALL, reply = "T05thread:01;"): this {
+    this.trace.add({ type: "machine.stopped", reply, registers: gReply(registers), frames: [...frames] });
+    this.trace.add({ type: "gdb.reply", connection: 1, data: reply });
+    return this;
+  }
+
+  read(address: bigint, bytes: number, reply: string): this {
+    return this.packet(`m${address.toString(16)},${bytes.toString(16)}`, reply);
+  }
+
+  /** Packets that the near agent answered. */
+  noted(...packets: readonly string[]): this {
+    this.trace.add({ type: "gdb.noted", connection: 1, packets: [...packets] });
+    return this;
+  }
+
+  answer(question: string, value: string): this {
+    this.trace.add({ type: "answer.given", connection: 1, question, value });
+    return this;
+  }
+
+  print(line: string): this {
+    this.trace.add({ type: "console.output", data: `${line}\r\n` });
+    return this;
+  }
+
   detach(): this {
     this.packet("D");
     return this.resume("continue", 0).leave();
@@ -128,12 +199,14 @@ export class Scenario {
       traceDigest: this.trace.expectedSeal.digest,
       symbols: SYMBOLS,
       functions: FUNCTIONS,
+      structures: STRUCTURES,
+      program: PROGRAM,
       expected: { session, lab, image, parameters: parameters as Parameters },
       ...given,
     };
   }
 
-  async grade(rubric: Rubric): Promise<GradeResult> {
-    return gradeTrace(await this.input(rubric));
+  async grade(rubric: Rubric, given: Partial<GradeInput> = {}): Promise<GradeResult> {
+    return gradeTrace(await this.input(rubric, given));
   }
 }

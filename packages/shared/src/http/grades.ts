@@ -2,10 +2,21 @@ import { z } from "zod";
 import { recordingSchema } from "../cell-link.ts";
 import { sessionIdSchema, sha256Schema, slugSchema, submissionIdSchema, userIdSchema } from "../ids.ts";
 import { bilingualSchema } from "../lab.ts";
+import { OVERRIDE_REASON_CHARS_MAX } from "../limits.ts";
 import { studentNumberSchema } from "./people.ts";
 
 export const OUTCOMES = ["graded", "ungradable"] as const;
 export const VERDICTS = ["pass", "partial", "fail", "not_reached"] as const;
+
+/** An instructor's own judgement of one check, in the place of the grader's. */
+export const overrideSchema = z.strictObject({
+  check: slugSchema,
+  points: z.number().min(0),
+  reason: z.string().min(1).max(OVERRIDE_REASON_CHARS_MAX),
+  author: userIdSchema,
+  at: z.iso.datetime(),
+});
+export type Override = z.infer<typeof overrideSchema>;
 
 /** One check's result. `evidence` are event numbers of the trace. */
 export const verdictSchema = z.strictObject({
@@ -16,6 +27,16 @@ export const verdictSchema = z.strictObject({
   pointsMax: z.number().min(0),
   reason: bilingualSchema,
   evidence: z.array(z.int().min(0)).max(100),
+  /** Of each event in `evidence`: milliseconds since the trace was opened. Grades of grader version 1 have none. */
+  times: z.array(z.number().min(0)).max(100).optional(),
+  /** Present where an instructor judged: verdict, points and reason above are theirs, and these the grader's own. */
+  override: z
+    .strictObject({
+      author: userIdSchema,
+      at: z.iso.datetime(),
+      automatic: z.strictObject({ verdict: z.enum(VERDICTS), points: z.number().min(0), reason: bilingualSchema }),
+    })
+    .optional(),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
 
@@ -39,6 +60,13 @@ export const gradeSchema = gradeResultSchema.extend({
   createdAt: z.iso.datetime(),
 });
 export type Grade = z.infer<typeof gradeSchema>;
+
+/** A question's answer as it is handed in: of several for one question the last counts. */
+export const answerSchema = z.strictObject({
+  question: z.string().regex(/^[a-z0-9-]{1,32}$/),
+  value: z.string().max(200),
+});
+export type Answer = z.infer<typeof answerSchema>;
 
 /** POST /v1/sessions/:id/submit: 202. GET /v1/submissions/:id?wait_ms= waits for the grade. */
 export const submissionSchema = z.strictObject({

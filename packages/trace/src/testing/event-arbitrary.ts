@@ -82,6 +82,13 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
     },
     { requiredKeys: ["type", "reply", "registers", "frames"] },
   ),
+  fc.record({
+    type: fc.constant("machine.rewound" as const),
+    connection,
+    steps: fc.integer({ min: 1, max: 64 }),
+    reply: bytes,
+    registers: hexDigits(40, "0123456789abcdefx"),
+  }),
   fc.record({ type: fc.constant("console.output" as const), data: bytes }),
   fc.record({ type: fc.constant("console.dropped" as const), bytes: fc.integer({ min: 1, max: 1e9 }) }),
 );
