@@ -26,7 +26,11 @@ NAME = re.compile("|".join(f"(?:{p})" for p in NAME_PATTERNS) + r"\Z")
 FILE = re.compile("(?:" + "|".join(FILE_PATTERNS) + r")\Z")
 WRAPPER = re.compile(r"__(?:x64|ia32|ia32_compat)_sys_")
 HEX = r"0x[0-9a-f]+"
-REGISTERS = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"} | {f"r{n}" for n in range(8, 16)}
+REGISTERS_64 = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"} | {f"r{n}" for n in range(8, 16)}
+REGISTERS_32 = {"eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp"}
+POINTER_BYTES = gdb.lookup_type("void").pointer().sizeof
+# Where the first argument stands when a function is entered: the x86-64 ABI; 32-bit kernels are built with -mregparm=3.
+REGISTERS, FIRST_ARGUMENT = (REGISTERS_64, "rdi") if POINTER_BYTES == 8 else (REGISTERS_32, "eax")
 SIGNED_CODES = {gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_BOOL}
 
 
@@ -100,7 +104,7 @@ def parameter(symbol, held, wrapper):
     kind = symbol.type.strip_typedefs()
     register = held.get(symbol.name)
     if register is None and wrapper and symbol.name == "regs":
-        register = "rdi"
+        register = FIRST_ARGUMENT
     return {
         "name": symbol.name,
         "type": str(symbol.type)[:TYPE_CHARS_MAX],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { deviceArguments, type MachineMode, qemuArguments, qemuBinary } from "./qemu-args.ts";
 
@@ -47,6 +48,8 @@ test("a recorded machine counts instructions into its log, and a replay reads it
   expect(replayed).toContain("-drive if=none,id=rr,format=qcow2,file=/machine/overlay.qcow2 -no-shutdown");
 });
 
-test("an i386 kernel gets the i386 QEMU", () => {
-  expect(qemuBinary("i386")).toBe("/usr/bin/qemu-system-i386");
+test("an i386 kernel gets the i386 QEMU: a program, and no script that looks for one", () => {
+  const path = qemuBinary("i386");
+  expect(path).toMatch(/\/qemu-system-i386$/);
+  expect(readFileSync(path).toString("latin1", 0, 4)).toBe("\x7fELF");
 });

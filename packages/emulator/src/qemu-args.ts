@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Arch } from "@ringside/shared";
 import { CONSOLE_PIPES, CONSOLE_SOCKET, STUB_SOCKET } from "@ringside/shared";
 import { TCG_CACHE_MIB } from "./limits.ts";
@@ -50,13 +51,20 @@ export interface MachineSpec {
   readonly mode: MachineMode;
 }
 
+/** Debian 12's updates have a shell script in the usual place, which a jail without a shell cannot run. */
 const QEMU_BINARIES = {
-  x86_64: "/usr/bin/qemu-system-x86_64",
-  i386: "/usr/bin/qemu-system-i386",
-} as const satisfies Record<Arch, string>;
+  x86_64: { usual: "/usr/bin/qemu-system-x86_64", instead: null },
+  i386: { usual: "/usr/bin/qemu-system-i386", instead: "/usr/libexec/qemu-system-i386" },
+} as const satisfies Record<Arch, unknown>;
 
-/** The QEMU program for an architecture. An i386 kernel needs its own: gdb refuses x86_64 registers for it. */
-export const qemuBinary = (arch: Arch): string => QEMU_BINARIES[arch];
+/**
+ * The QEMU program for an architecture, where it is on this system. An i386 kernel needs its own: gdb refuses x86_64
+ * registers for it.
+ */
+export function qemuBinary(arch: Arch): string {
+  const { usual, instead } = QEMU_BINARIES[arch];
+  return instead !== null && existsSync(instead) ? instead : usual;
+}
 
 /** The flags that make the machine's devices, in order. Template and clone share them to the byte. */
 export function deviceArguments(memoryMib: number): readonly string[] {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { fileDigest, imageDigest } from "./digest.ts";
 import type { ImageRecipe } from "./image-recipe.ts";
 import type { Inputs } from "./inputs.ts";
+import { SOURCE_TREES } from "./sources.ts";
 
 /** The files in an image's folder, by their key in the manifest. */
 const FILES = {
@@ -16,7 +17,8 @@ const FILES = {
   functions: "functions.json",
 } as const;
 /** For people with gdb; not part of what the image is. */
-const EXTRAS = ["gdb", "sources.tar.gz", "config"] as const;
+const KERNEL_EXTRAS = ["gdb", SOURCE_TREES.kernel.archive, "config"] as const;
+const INITRD_EXTRAS = [SOURCE_TREES.programs.archive] as const;
 
 export interface Parts {
   readonly name: string;
@@ -50,10 +52,14 @@ async function copyParts(folder: string, parts: Parts): Promise<void> {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await copyFile(join(parts.initrdFolder, path), join(folder, path));
   }
-  for (const extra of EXTRAS) {
-    const from = join(parts.kernelFolder, extra);
-    const there = await stat(from).catch(() => null);
-    if (there) await cp(from, join(folder, extra), { recursive: true });
+  await copyExtras(parts.kernelFolder, folder, KERNEL_EXTRAS);
+  await copyExtras(parts.initrdFolder, folder, INITRD_EXTRAS);
+}
+
+async function copyExtras(from: string, to: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const there = await stat(join(from, name)).catch(() => null);
+    if (there) await cp(join(from, name), join(to, name), { recursive: true });
   }
 }
 

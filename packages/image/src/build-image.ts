@@ -1,12 +1,13 @@
 /** Builds an image, or finds that it is built already. Kernel and initrd are cached on their own. */
 import { join } from "node:path";
 import { assembleImage } from "./assemble.ts";
+import { findBusybox } from "./busybox.ts";
 import { cachePaths } from "./cache-directory.ts";
 import { courseRecipe, type ImageRecipe } from "./image-recipe.ts";
-import { computeInputs, type Inputs } from "./inputs.ts";
+import { computeInputs, type Ingredients, type Inputs } from "./inputs.ts";
 import { findKernelSource } from "./kernel-source.ts";
 import { type Image, loadImage } from "./load-image.ts";
-import { type Progress, runRecipe } from "./recipe-process.ts";
+import { type Progress, type RecipePriority, runRecipe } from "./recipe-process.ts";
 import { replaceFile } from "./replace-file.ts";
 import { BUILD_LOG, folderExists, storeOnce } from "./store.ts";
 
@@ -18,6 +19,8 @@ export interface BuildImageOptions {
   /** A kernel tree or tarball; without it the system's linux-source package. */
   readonly kernelSrc?: string;
   readonly jobs: number;
+  /** `low` where people are waiting for other things on this machine. Without it `usual`. */
+  readonly priority?: RecipePriority;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
   /** Without it, the course's recipe of that name. */
@@ -27,7 +30,7 @@ export interface BuildImageOptions {
 interface Build extends BuildImageOptions {
   readonly recipe: ImageRecipe;
   readonly inputs: Inputs;
-  readonly kernelSource: string;
+  readonly ingredients: Ingredients;
 }
 
 /** Which part of the whole each recipe's own 0 to 100 percent is. */
@@ -45,6 +48,7 @@ async function run(build: Build, part: Part, command: string, folder: string, ar
     command,
     args: ["--out", folder, ...args],
     logFile: join(folder, BUILD_LOG),
+    priority: build.priority ?? "usual",
     signal: build.signal,
     onProgress: shareOf(build, part),
   });
@@ -80,11 +84,12 @@ async function buildParts(build: Build, folder: string): Promise<void> {
   const initrdFolder = cachePaths.initrd(cacheDir, inputs.initrd);
   await store(build, "kernel", kernelFolder, (out) =>
     run(build, "kernel", recipe.kernelScript, out, [
-      ...["--src", build.kernelSource, "--fragment", recipe.kernelFragment, "--jobs", String(build.jobs)],
+      ...["--src", build.ingredients.kernelSource, "--fragment", recipe.kernelFragment],
+      ...["--arch", recipe.arch, "--jobs", String(build.jobs)],
     ]),
   );
   await store(build, "initrd", initrdFolder, (out) =>
-    run(build, "initrd", recipe.initrdScript, out, ["--busybox", recipe.busybox]),
+    run(build, "initrd", recipe.initrdScript, out, ["--arch", recipe.arch, "--busybox", build.ingredients.busybox]),
   );
   await run(build, "describe", recipe.describeScript, folder, ["--kernel", kernelFolder]);
   await assembleImage(folder, { name: build.name, recipe, inputs, kernelFolder, initrdFolder });
@@ -97,8 +102,11 @@ export async function buildImage(options: BuildImageOptions): Promise<Image> {
   const recipe = options.recipe ?? (await courseRecipe(options.repoRoot, name));
   const kernelSource = await findKernelSource(options.kernelSrc);
   options.onProgress({ percent: 0, text: "looking at what the image is made from" });
-  const inputs = await computeInputs(cacheDir, name, recipe, kernelSource, signal);
-  const build: Build = { ...options, recipe, inputs, kernelSource };
+  const onProgress = ({ text }: Progress) => options.onProgress({ percent: 0, text: `busybox: ${text}` });
+  const busybox = await findBusybox(recipe.busybox, { cacheDir, signal, onProgress });
+  const ingredients = { kernelSource, busybox };
+  const inputs = await computeInputs(cacheDir, name, recipe, ingredients, signal);
+  const build: Build = { ...options, recipe, inputs, ingredients };
   const target = cachePaths.image(cacheDir, name, inputs.image);
   await store(build, "describe", target, (folder) => buildParts(build, folder), isGoodImage);
   const image = await loadImage(target, { signal });

@@ -23,5 +23,8 @@ export const cachePaths = {
   latest: (cacheDir: string, name: string) => join(cacheDir, "images", name, "latest"),
   log: (cacheDir: string, what: string) => join(cacheDir, "logs", `${what}.log`),
   lock: (cacheDir: string, what: string) => join(cacheDir, "locks", `${what}.lock`),
+  /** A fetched busybox, or one that was put there by hand: the file `busybox` in this folder. */
+  busybox: (cacheDir: string, arch: string) => join(cacheDir, "busybox", arch),
+  wanted: (cacheDir: string) => join(cacheDir, "wanted"),
   sources: (cacheDir: string) => join(cacheDir, "sources"),
 } as const;

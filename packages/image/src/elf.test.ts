@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readBuildId } from "./elf.ts";
-import { KERNEL_SOURCE_ROOT } from "./sources.ts";
+import { SOURCE_TREES } from "./sources.ts";
 
 const run = promisify(execFile);
 let folder: string;
@@ -47,7 +47,11 @@ describe("readBuildId", () => {
   });
 });
 
-it("kernels are built under the name that their sources are served by", async () => {
-  const script = await readFile(new URL("../../../course/kernels/build-kernel.sh", import.meta.url), "utf8");
-  expect(script).toContain(`\nreadonly SOURCE_NAME=${KERNEL_SOURCE_ROOT}\n`);
+it.each([
+  ["kernel", "kernels/build-kernel.sh"],
+  ["programs", "initrd/build-initrd.sh"],
+] as const)("the %s' debug information names the folder that the sources are served by", async (tree, path) => {
+  const script = await readFile(new URL(`../../../course/${path}`, import.meta.url), "utf8");
+  expect(script).toContain(`\nreadonly SOURCE_NAME=${SOURCE_TREES[tree].root}\n`);
+  expect(script).toContain(`$out/${SOURCE_TREES[tree].archive}`);
 });

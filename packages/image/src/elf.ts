@@ -1,38 +1,40 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { ELF_NOTES_BYTES_MAX, ELF_SECTIONS_MAX } from "./limits.ts";
+import { ELF_NAMES_BYTES_MAX, ELF_NOTES_BYTES_MAX, ELF_SECTIONS_MAX } from "./limits.ts";
 
-/** Of an ELF file (System V ABI, "Object Files"), little-endian, only what is needed to find its build-id. */
+/** A section of an ELF file. */
+export interface ElfSection {
+  readonly name: string;
+  /** SHT_… */
+  readonly type: number;
+  /** Where its bytes stand in the file, and how many. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** Where the four bytes of its type stand in the file. */
+  readonly typeAt: number;
+}
+
+/** SHT_…: what a section's header says of it. */
+export const SECTION_TYPES = { none: 0, note: 7 } as const;
+
+/** Of an ELF file (System V ABI, "Object Files"), little-endian. */
 const IDENT_BYTES = 16;
 const MAGIC = "\x7fELF";
 const LITTLE_ENDIAN = 1;
-const SECTION_IS_NOTE = 7;
 const NOTE_HEAD_BYTES = 12;
 const NOTE_IS_BUILD_ID = 3;
 const BUILD_ID_BYTES_MAX = 64;
 
-/** Where the fields stand, by the file's class (1: 32 bits, 2: 64 bits). */
+/** Where the fields stand in a file's header and in a section's, by the file's class (1: 32 bits, 2: 64 bits). */
 const LAYOUTS = {
   1: {
-    header: 52,
-    sections: 0x20,
-    sectionBytes: 0x2e,
-    sectionCount: 0x30,
-    entry: 40,
-    type: 4,
-    offset: 16,
-    size: 20,
-    wide: false,
+    header: { bytes: 52, sections: 0x20, sectionBytes: 0x2e, sectionCount: 0x30, namesIndex: 0x32 },
+    section: { bytes: 40, name: 0, type: 4, offset: 16, size: 20 },
+    isWide: false,
   },
   2: {
-    header: 64,
-    sections: 0x28,
-    sectionBytes: 0x3a,
-    sectionCount: 0x3c,
-    entry: 64,
-    type: 4,
-    offset: 24,
-    size: 32,
-    wide: true,
+    header: { bytes: 64, sections: 0x28, sectionBytes: 0x3a, sectionCount: 0x3c, namesIndex: 0x3e },
+    section: { bytes: 64, name: 0, type: 4, offset: 24, size: 32 },
+    isWide: true,
   },
 } as const;
 type Layout = (typeof LAYOUTS)[keyof typeof LAYOUTS];
@@ -42,14 +44,62 @@ async function readAt(file: FileHandle, offset: number, bytes: number): Promise<
   return buffer.subarray(0, bytesRead);
 }
 
-const wordAt = (bytes: Buffer, at: number, { wide }: Layout): number =>
-  wide ? Number(bytes.readBigUInt64LE(at)) : bytes.readUInt32LE(at);
+const wordAt = (bytes: Buffer, at: number, { isWide }: Layout): number =>
+  isWide ? Number(bytes.readBigUInt64LE(at)) : bytes.readUInt32LE(at);
 
 async function layoutOf(file: FileHandle): Promise<Layout | null> {
   const ident = await readAt(file, 0, IDENT_BYTES);
   if (ident.length < IDENT_BYTES || ident.toString("latin1", 0, MAGIC.length) !== MAGIC) return null;
   if (ident[5] !== LITTLE_ENDIAN) return null;
   return LAYOUTS[ident[4] as keyof typeof LAYOUTS] ?? null;
+}
+
+/** Text up to a zero byte. */
+function textAt(bytes: Buffer, at: number): string {
+  const end = bytes.indexOf(0, at);
+  return at > bytes.length ? "" : bytes.toString("latin1", at, end < 0 ? bytes.length : end);
+}
+
+async function sectionsOf(file: FileHandle): Promise<readonly ElfSection[] | null> {
+  const layout = await layoutOf(file);
+  if (layout === null) return null;
+  const { header: at, section } = layout;
+  const header = await readAt(file, 0, at.bytes);
+  if (header.length < at.bytes || header.readUInt16LE(at.sectionBytes) !== section.bytes) return null;
+  const start = wordAt(header, at.sections, layout);
+  const count = Math.min(header.readUInt16LE(at.sectionCount), ELF_SECTIONS_MAX);
+  const table = await readAt(file, start, count * section.bytes);
+  const entries = Array.from({ length: Math.floor(table.length / section.bytes) }, (_, n) => {
+    const entry = table.subarray(n * section.bytes, (n + 1) * section.bytes);
+    return {
+      nameAt: entry.readUInt32LE(section.name),
+      type: entry.readUInt32LE(section.type),
+      offset: wordAt(entry, section.offset, layout),
+      bytes: wordAt(entry, section.size, layout),
+      typeAt: start + n * section.bytes + section.type,
+    };
+  });
+  const named = entries[header.readUInt16LE(at.namesIndex)];
+  const names = named ? await readAt(file, named.offset, Math.min(named.bytes, ELF_NAMES_BYTES_MAX)) : Buffer.alloc(0);
+  return entries.map(({ nameAt, ...entry }) => ({ name: textAt(names, nameAt), ...entry }));
+}
+
+/** What a file with damaged offsets leads to: Node's errors of offsets that are none, or are behind every file. */
+const isDamage = (error: unknown): boolean =>
+  error instanceof RangeError || (error instanceof Error && (error as NodeJS.ErrnoException).code === "EINVAL");
+
+/**
+ * The sections of an ELF file of 32 or 64 bits, at most ELF_SECTIONS_MAX of them; null for what is no such file, or a
+ * damaged one.
+ * @throws Error where the file cannot be read
+ */
+export async function readElfSections(file: FileHandle): Promise<readonly ElfSection[] | null> {
+  try {
+    return await sectionsOf(file);
+  } catch (error) {
+    if (isDamage(error)) return null;
+    throw error;
+  }
 }
 
 /** The build-id in the bytes of a note section; null where there is none. */
@@ -69,18 +119,9 @@ function buildIdIn(notes: Buffer): string | null {
 }
 
 async function buildIdOf(file: FileHandle): Promise<string | null> {
-  const layout = await layoutOf(file);
-  if (layout === null) return null;
-  const header = await readAt(file, 0, layout.header);
-  if (header.length < layout.header) return null;
-  const { entry } = layout;
-  if (header.readUInt16LE(layout.sectionBytes) !== entry) return null;
-  const count = Math.min(header.readUInt16LE(layout.sectionCount), ELF_SECTIONS_MAX);
-  const table = await readAt(file, wordAt(header, layout.sections, layout), count * entry);
-  for (let at = 0; at + entry <= table.length; at += entry) {
-    if (table.readUInt32LE(at + layout.type) !== SECTION_IS_NOTE) continue;
-    const size = Math.min(wordAt(table, at + layout.size, layout), ELF_NOTES_BYTES_MAX);
-    const found = buildIdIn(await readAt(file, wordAt(table, at + layout.offset, layout), size));
+  for (const { type, offset, bytes } of (await readElfSections(file)) ?? []) {
+    if (type !== SECTION_TYPES.note) continue;
+    const found = buildIdIn(await readAt(file, offset, Math.min(bytes, ELF_NOTES_BYTES_MAX)));
     if (found !== null) return found;
   }
   return null;
@@ -91,14 +132,11 @@ async function buildIdOf(file: FileHandle): Promise<string | null> {
  * @throws Error where the file cannot be read
  */
 export async function readBuildId(path: string): Promise<string | null> {
-  const file = await open(path, "r");
+  await using file = await open(path, "r");
   try {
     return await buildIdOf(file);
   } catch (error) {
-    // Offsets that are no offsets of this file.
-    if (error instanceof RangeError) return null;
+    if (isDamage(error)) return null;
     throw error;
-  } finally {
-    await file.close();
   }
 }

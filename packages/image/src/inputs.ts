@@ -32,12 +32,19 @@ async function busyboxDigest(path: string, signal: AbortSignal): Promise<string>
   });
 }
 
+/** What an image is made from, found on this system. */
+export interface Ingredients {
+  /** A kernel tree or tarball. */
+  readonly kernelSource: string;
+  readonly busybox: string;
+}
+
 /** Computes the cache keys of an image, without building anything. */
 export async function computeInputs(
   cacheDir: string,
   name: string,
   recipe: ImageRecipe,
-  kernelSource: string,
+  { kernelSource, busybox }: Ingredients,
   signal: AbortSignal,
 ): Promise<Inputs> {
   const compilers = await toolLines(recipe.compilers, signal);
@@ -49,7 +56,7 @@ export async function computeInputs(
   ]);
   const initrd = linesDigest([
     `folder ${await folderDigest(recipe.initrdFolder, signal)}`,
-    `busybox ${await busyboxDigest(recipe.busybox, signal)}`,
+    `busybox ${await busyboxDigest(busybox, signal)}`,
     ...compilers,
   ]);
   const describers: string[] = [];

@@ -14,9 +14,14 @@ export const LOCK_POLL_MS = 250;
 export const MANIFEST_BYTES_MAX = 1024 * 1024;
 /** Kernel trees have some 80,000 files; more than this is not a kernel tree. */
 export const SOURCE_FILES_MAX = 500_000;
-/** Sections of an ELF file that are looked at for its build-id. A kernel has some 40. */
+/** Sections of an ELF file that are looked at, and bytes of their names. A kernel has some 40. */
 export const ELF_SECTIONS_MAX = 1_000;
+export const ELF_NAMES_BYTES_MAX = 64 * 1024;
 /** Of a note section, at most this much is read. */
 export const ELF_NOTES_BYTES_MAX = 64 * 1024;
+/** Images that may be marked as wanted at once. */
+export const WANTED_IMAGES_MAX = 32;
+/** A recipe of low priority leaves the processor to everybody else: as setpriority(2) counts. */
+export const NICENESS_MAX = 19;
 /** Builds that a cache's list of images may have. */
 export const IMAGES_LISTED_MAX = 1_000;

@@ -13,7 +13,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const signal = new AbortController().signal;
 const run = (command: string, args: readonly string[]) =>
-  runRecipe({ command, args, logFile: join(folder, "log"), signal, onProgress: () => undefined });
+  runRecipe({ command, args, logFile: join(folder, "log"), priority: "usual", signal, onProgress: () => undefined });
 
 test("of a long log the error shows the last lines only", async () => {
   const failure = await run("bash", ["-c", "seq 1 5000; exit 1"]).catch((error: unknown) => error);
@@ -30,4 +30,17 @@ test("a recipe that cannot be started or is killed says so", async () => {
 test("a tool tells its version in one line, and a missing one is null", async () => {
   expect(await toolVersion("bash", signal)).toMatch(/^GNU bash/);
   expect(await toolVersion("no-such-tool", signal)).toBeNull();
+});
+
+test("a recipe of low priority and its children leave the processor to others", async () => {
+  const said: string[] = [];
+  await runRecipe({
+    command: "bash",
+    args: ["-c", "sleep 0.2; echo progress 50 $(nice) $(bash -c nice)"],
+    logFile: join(folder, "log"),
+    priority: "low",
+    signal,
+    onProgress: ({ text }) => void said.push(text),
+  });
+  expect(said).toEqual(["19 19"]);
 });

@@ -6,10 +6,17 @@
 import { execFile, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { open } from "node:fs/promises";
+import { setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
 import { promisify } from "node:util";
-import { LOG_TAIL_BYTES, LOG_TAIL_LINES, RECIPE_STOP_GRACE_MS, TOOL_VERSION_TIMEOUT_MS } from "./limits.ts";
+import {
+  LOG_TAIL_BYTES,
+  LOG_TAIL_LINES,
+  NICENESS_MAX,
+  RECIPE_STOP_GRACE_MS,
+  TOOL_VERSION_TIMEOUT_MS,
+} from "./limits.ts";
 
 export interface Progress {
   /** 0 to 100 */
@@ -22,9 +29,13 @@ export interface RecipeRun {
   readonly args: readonly string[];
   /** Appended to. */
   readonly logFile: string;
+  /** `low`: it and its children run when nobody else wants the processor. */
+  readonly priority: RecipePriority;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
+
+export type RecipePriority = "usual" | "low";
 
 /** A recipe ended with an error: `tail` holds the last lines of its log. */
 export class RecipeError extends Error {
@@ -55,11 +66,20 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+function lowerPriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, NICENESS_MAX);
+  } catch {
+    // The recipe has ended already.
+  }
+}
+
 /** Runs a recipe to its end; rejects with the signal's reason, or with a `RecipeError`. */
 export async function runRecipe(run: RecipeRun): Promise<void> {
   run.signal.throwIfAborted();
   const log = createWriteStream(run.logFile, { flags: "a" });
   const child = spawn(run.command, run.args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  if (run.priority === "low") lowerPriority(child.pid);
   let killer: NodeJS.Timeout | undefined;
   const stop = () => {
     const { pid } = child;

@@ -1,10 +1,17 @@
 import { join } from "node:path";
 import type { Image } from "./load-image.ts";
 
-/** What a kernel's debug information calls the folder of its source tree, wherever it really was built. */
-export const KERNEL_SOURCE_ROOT = "/usr/src/ringside-linux";
+/**
+ * The source trees that an image brings: what debug information calls a tree's folder, wherever it really was built,
+ * and the archive (tar, gzip) beside the image's manifest that holds the files which were compiled.
+ */
+export const SOURCE_TREES = {
+  kernel: { root: "/usr/src/ringside-linux", archive: "sources.tar.gz" },
+  programs: { root: "/usr/src/ringside-initrd", archive: "program-sources.tar.gz" },
+} as const;
+export type SourceTreeName = keyof typeof SOURCE_TREES;
 
-/** The image's archive of the source files that its kernel was compiled from (tar, gzip); it need not be there. */
-export function sourcesPath(image: Pick<Image, "folder">): string {
-  return join(image.folder, "sources.tar.gz");
+/** The image's archive of one of its source trees; it need not be there. */
+export function sourcesPath(image: Pick<Image, "folder">, tree: SourceTreeName): string {
+  return join(image.folder, SOURCE_TREES[tree].archive);
 }

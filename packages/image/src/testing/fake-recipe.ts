@@ -21,6 +21,7 @@ echo image >"$out/bzImage"; echo elf >"$out/vmlinux"; echo map >"$out/System.map
   "initrd.sh": `${ARGUMENTS}
 echo built >>${root}/initrd.count
 mkdir -p "$out/programs"; cat ${root}/initrd/menu.c >"$out/initrd.cpio.gz"; echo menu >"$out/programs/menuos"
+echo sources >"$out/program-sources.tar.gz"
 `,
   "describe.sh": `${ARGUMENTS}
 echo built >>${root}/describe.count
@@ -61,7 +62,7 @@ export async function fakeKitchen(): Promise<FakeKitchen> {
     describeInputs: [join(root, "table.py")],
     initrdScript: join(root, "initrd.sh"),
     initrdFolder: join(root, "initrd"),
-    busybox: join(root, "busybox"),
+    busybox: { kind: "installed", path: join(root, "busybox") },
     programs: ["menuos"],
     compilers: ["bash"],
     describers: ["bash"],
