@@ -1,6 +1,8 @@
 export { decodeFrame, encodeFrame, type Frame, FrameError } from "./frame.ts";
 export * from "./limits.ts";
 export {
+  type Ahead,
+  type Back,
   type BundleHead,
   type FarMessage,
   farMessageSchema,
@@ -8,6 +10,7 @@ export {
   type NearMessage,
   nearMessageSchema,
   type PageHead,
+  type StepAhead,
 } from "./messages.ts";
 export { PageReceiver } from "./page-receiver.ts";
 export { PageSender, type SentPages } from "./page-sender.ts";

@@ -1,10 +1,16 @@
 import { z } from "zod";
 import {
+  BACKS_MAX,
   FIRST_PACKETS_MAX,
   MESSAGE_PAGES_MAX,
   NOTED_PACKETS_MAX,
   PAYLOAD_BYTES_MAX,
   READ_PAGES_MAX,
+  STEP_CHANGE_CHARS_MAX,
+  STEP_CHANGES_MAX,
+  STEP_REGISTER_CHARS_MAX,
+  STEP_REGISTERS_MAX,
+  STEPS_AHEAD_MAX,
   TEXT_CHARS_MAX,
 } from "./limits.ts";
 
@@ -27,12 +33,23 @@ const payloadSchema = z
 const idSchema = z.int().min(1);
 /** Of a page, hex without leading zeros. */
 const pageAddressSchema = z.string().regex(/^(?:0|[1-9a-f][0-9a-f]{0,12}000)$/);
+/** A name that a near agent gives to steps ahead, another each time, so that both ends mean the same ones. */
+const aheadNameSchema = z.int().min(0);
+/** Of some steps ahead gdb has taken the first `took`: that many it was told of, and it is where the last of them led. */
+const backSchema = z.strictObject({
+  name: aheadNameSchema,
+  took: z
+    .int()
+    .min(1)
+    .max(STEPS_AHEAD_MAX - 1),
+});
+export type Back = z.infer<typeof backSchema>;
 /** Packets that were answered here since the last message, in their order: they belong in the trace. */
 const notedSchema = z.array(payloadSchema).max(NOTED_PACKETS_MAX);
 
 /**
  * From the near agent. Each `id` is answered by one message of the same `id`; meanwhile only `interrupt`, `noted` and
- * `left` may go. A request that `left` cuts short is not answered.
+ * `left` may go; `back` goes between two requests. A request that `left` cuts short is not answered.
  */
 export const nearMessageSchema = z.discriminatedUnion("type", [
   /** A gdb has connected. Answered by `attached` or `refused`. */
@@ -42,7 +59,12 @@ export const nearMessageSchema = z.discriminatedUnion("type", [
     /** The gdb was attached already, over a link that broke off: what it had inserted, as `Z` payloads, and the
      *  resume whose stop it waits for; that goes on, and its stop comes as `attached`'s stop. */
     again: z
-      .strictObject({ inserted: z.array(payloadSchema).max(FIRST_PACKETS_MAX), awaits: payloadSchema.nullable() })
+      .strictObject({
+        inserted: z.array(payloadSchema).max(FIRST_PACKETS_MAX),
+        awaits: payloadSchema.nullable(),
+        /** What `back` has told, or would have, and the cell may not have heard. */
+        back: z.array(backSchema).max(BACKS_MAX).optional(),
+      })
       .nullable(),
   }),
   /**
@@ -55,7 +77,15 @@ export const nearMessageSchema = z.discriminatedUnion("type", [
     noted: notedSchema,
     first: z.array(payloadSchema).max(FIRST_PACKETS_MAX),
     last: payloadSchema,
+    /** `last` is a step, and gdb is likely to ask for so many of the same: the cell may take more of them than the one,
+     *  as far as it can take them back exactly, and say how they went (`ahead` of the answer). */
+    ahead: z.strictObject({ name: aheadNameSchema, steps: z.int().min(2).max(STEPS_AHEAD_MAX) }).optional(),
   }),
+  /**
+   * gdb has taken only the first of some steps ahead, and does something else: the machine is taken back to where it
+   * stood after those. Without such steps, or where it has moved since, it means nothing.
+   */
+  z.strictObject({ type: z.literal("back"), ...backSchema.shape, noted: notedSchema }),
   /**
    * Pages that gdb wants to read and that are not here. Answered by `pages`, which may bring others beside them. What
    * was noted tells the cell which parts of pages are read: by that it guesses what comes next.
@@ -97,6 +127,40 @@ const bundleSchema = z.strictObject({
 });
 export type BundleHead = z.infer<typeof bundleSchema>;
 
+const hexSchema = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .regex(/^(?:[0-9a-f]{2})+$/);
+/** What one step ahead came to: the stop reply, and what it has changed of the registers and of the bundle's pages. */
+const stepAheadSchema = z.strictObject({
+  stop: payloadSchema,
+  /** Number as in `p`, value after the step as `p` gives it. */
+  registers: z.array(z.tuple([z.int().min(0).max(255), hexSchema(STEP_REGISTER_CHARS_MAX)])).max(STEP_REGISTERS_MAX),
+  /** Address (within a page), bytes before the step, bytes after it; in the order in which they were written. */
+  changes: z
+    .array(
+      z.tuple([
+        z.string().regex(/^(?:0|[1-9a-f][0-9a-f]{0,15})$/),
+        hexSchema(STEP_CHANGE_CHARS_MAX),
+        hexSchema(STEP_CHANGE_CHARS_MAX),
+      ]),
+    )
+    .max(STEP_CHANGES_MAX),
+});
+export type StepAhead = z.infer<typeof stepAheadSchema>;
+/** How steps ahead went. The answer's `payload` is the first step's stop reply; its bundle is true after the last. */
+const aheadSchema = z.strictObject({
+  /** The `g` reply after the first step. */
+  registers: z.string().max(PAYLOAD_BYTES_MAX),
+  /** The second step and those after it. */
+  steps: z
+    .array(stepAheadSchema)
+    .min(1)
+    .max(STEPS_AHEAD_MAX - 1),
+});
+export type Ahead = z.infer<typeof aheadSchema>;
+
 /** From the cell. */
 export const farMessageSchema = z.discriminatedUnion("type", [
   /** Once, first. */
@@ -135,6 +199,8 @@ export const farMessageSchema = z.discriminatedUnion("type", [
     said: z.array(z.string().max(TEXT_CHARS_MAX)).max(64),
     /** Present after a stop and after a write. */
     bundle: bundleSchema.nullable(),
+    /** Where steps were taken ahead. */
+    ahead: aheadSchema.optional(),
   }),
   /**
    * Pages beside what is known. `missing`: not to be had as a page, because some of it cannot be read or because

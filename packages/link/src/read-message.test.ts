@@ -11,13 +11,28 @@ const payloads = fc.array(payload, { maxLength: 4 });
 const id = fc.integer({ min: 1, max: 1_000 });
 const pageAddress = fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }).map((n) => (n << 12n).toString(16));
 
+const back = fc.record({ name: fc.nat(), took: fc.integer({ min: 1, max: 63 }) });
+const hexPairs = fc.constantFrom("00", "0102030405060708");
+
 const near: fc.Arbitrary<NearMessage> = fc.oneof(
   fc.record({
     type: fc.constant("attach" as const),
     id,
-    again: fc.option(fc.record({ inserted: payloads, awaits: fc.option(payload) })),
+    again: fc.option(
+      fc.record(
+        { inserted: payloads, awaits: fc.option(payload), back: fc.array(back, { maxLength: 2 }) },
+        { requiredKeys: ["inserted", "awaits"] },
+      ),
+    ),
   }),
-  fc.record({ type: fc.constant("packets" as const), id, noted: payloads, first: payloads, last: payload }),
+  fc.record(
+    {
+      ...{ type: fc.constant("packets" as const), id, noted: payloads, first: payloads, last: payload },
+      ahead: fc.record({ name: fc.nat(), steps: fc.integer({ min: 2, max: 64 }) }),
+    },
+    { requiredKeys: ["type", "id", "noted", "first", "last"] },
+  ),
+  fc.tuple(back, payloads).map(([one, noted]) => ({ type: "back" as const, ...one, noted })),
   fc.record({
     type: fc.constant("read" as const),
     id,
@@ -34,6 +49,17 @@ const pages: fc.Arbitrary<readonly PageHead[]> = fc.array(
   { maxLength: 3 },
 );
 const bundle = fc.record({ registers: fc.option(fc.constant("00ff")), threads: fc.option(fc.constant("m01")), pages });
+const ahead = fc.record({
+  registers: fc.constant("00ff"),
+  steps: fc.array(
+    fc.record({
+      stop: payload,
+      registers: fc.array(fc.tuple(fc.nat(255), hexPairs), { maxLength: 3 }),
+      changes: fc.array(fc.tuple(fc.constantFrom("0", "ffff888000001ff8"), hexPairs, hexPairs), { maxLength: 3 }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
+});
 const far = fc.oneof(
   fc.record({
     type: fc.constant("attached" as const),
@@ -42,13 +68,17 @@ const far = fc.oneof(
     features: fc.dictionary(fc.string({ maxLength: 20 }), fc.string(), { noNullPrototype: true, maxKeys: 3 }),
     bundle,
   }),
-  fc.record({
-    type: fc.constant("answer" as const),
-    id,
-    payload,
-    said: fc.array(fc.string(), { maxLength: 3 }),
-    bundle: fc.option(bundle),
-  }),
+  fc.record(
+    {
+      type: fc.constant("answer" as const),
+      id,
+      payload,
+      said: fc.array(fc.string(), { maxLength: 3 }),
+      bundle: fc.option(bundle),
+      ahead,
+    },
+    { requiredKeys: ["type", "id", "payload", "said", "bundle"] },
+  ),
   fc.record({ type: fc.constant("pages" as const), id, pages, missing: fc.array(pageAddress, { maxLength: 3 }) }),
   fc.constant({ type: "changed" as const }),
 );
@@ -120,9 +150,13 @@ describe("messages", () => {
       encodeFrame({ type: "packets", id: 1, noted: [], first: [], last: "g\u0100" }),
     ],
     [
-      "has a payload of 17 KiB",
-      encodeFrame({ type: "packets", id: 1, noted: [], first: [], last: "m".repeat(17_408) }),
+      "has a payload of 65 KiB",
+      encodeFrame({ type: "packets", id: 1, noted: [], first: [], last: "m".repeat(66_560) }),
     ],
+    ["wishes for 65 steps", encodeFrame(stepping({ name: 1, steps: 65 }))],
+    ["wishes for one step ahead", encodeFrame(stepping({ name: 1, steps: 1 }))],
+    ["goes back to before the first step", encodeFrame({ type: "back", name: 1, took: 0, noted: [] })],
+    ["goes back by more steps than there may be", encodeFrame({ type: "back", name: 1, took: 64, noted: [] })],
     ["notes 513 packets", encodeFrame({ type: "noted", noted: Array(513).fill("g") })],
   ])("of a near agent: one that %s is refused", (_name, message) => {
     expect(() => readNear(message)).toThrow(FrameError);
@@ -139,6 +173,10 @@ describe("messages", () => {
     expect(() => readFar(encodeFrame(head, [Buffer.alloc(PAGE_BYTES + 1)]))).toThrow(FrameError);
   });
 });
+
+function stepping(ahead: object) {
+  return { type: "packets", id: 1, noted: [], first: [], last: "vCont;s:1", ahead };
+}
 
 function deepFrame(depth: number): Buffer {
   const text = Buffer.from(`${"[".repeat(depth)}${"]".repeat(depth)}`);

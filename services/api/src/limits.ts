@@ -133,6 +133,8 @@ export const LABS_MAX = 200;
 export const LAB_SETTLED_MS = 1_000;
 /** An image that has just been found is not looked for again for this long. */
 export const IMAGE_CACHE_MS = 2_000;
+/** An image takes minutes to build. */
+export const IMAGE_RETRY_AFTER_SECONDS = 60;
 
 /** People. */
 export const TOKENS_PER_USER_MAX = 50;
@@ -160,5 +162,5 @@ export const BUILD_IDS_CACHE_MS = 5_000;
 /** A kernel's source files, unpacked. */
 export const SOURCES_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 export const SOURCE_FILES_MAX = 200_000;
-/** Kernels whose list of source files is kept in memory: some 400 KiB each. */
-export const SOURCE_TREES_MAX = 8;
+/** Source trees whose list of files is kept in memory: some 400 KiB for a kernel's. */
+export const SOURCE_TREES_MAX = 16;

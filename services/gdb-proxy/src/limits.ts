@@ -3,6 +3,8 @@
 // The stub
 /** QEMU answers E22 above this. */
 export const STUB_MEMORY_BYTES_MAX = 0x800;
+/** Questions that a stopped stub has at a time; their answers, of some 4 KB each, wait in its socket. */
+export const STUB_PACKETS_AHEAD_MAX = 16;
 export const STUB_CONNECT_MS = 5_000;
 /** A stopped stub answers in well under a millisecond. */
 export const STUB_REPLY_MS = 5_000;
@@ -17,15 +19,21 @@ export const FEATURE_BYTES_MAX = 256 * 1024;
 export const FEATURE_PIECE_BYTES = 0x7f0;
 
 // What gdb may ask
-/** PacketSize that gdb is told. */
-export const GDB_PACKET_BYTES = 0x3000;
+/** PacketSize that gdb is told: what it sends is no longer, nor what it is answered. */
+export const GDB_PACKET_BYTES = 0x1_0000;
 /** A larger read is answered in part, as the protocol allows. */
-export const MEMORY_READ_BYTES_MAX = 0x1600;
+export const MEMORY_READ_BYTES_MAX = GDB_PACKET_BYTES / 2;
 export const BREAKPOINTS_MAX = 1_000;
 /** A breakpoint's kind or a watchpoint's length. */
 export const BREAKPOINT_LENGTH_MAX = 4_096;
 export const VCONT_ACTIONS_MAX = 16;
 export const THREADS_MAX = 64;
+/** Of QEMU's words about a thread: so that all threads fit into one answer. */
+export const THREAD_WORDS_CHARS_MAX = 32;
+/** A longer watched range is no one value: gdb sees each write there. */
+export const WATCHED_BYTES_MAX = 64;
+/** Places whose watched values are known. */
+export const WATCHED_VALUES_MAX = 64;
 /** A Ctrl-C that arrives between two single steps ends the next one, if that comes within this time. */
 export const INTERRUPT_KEPT_MS = 1_000;
 export const MONITOR_COMMAND_CHARS_MAX = 200;
@@ -53,6 +61,12 @@ export const RANGE_STEPS_MAX = 1_000_000;
 /** Conditions that do not hold, without giving way to other machines. */
 export const CONDITION_MISSES_PER_TURN_MAX = 16;
 
+// Stepping ahead of a debugger that steps by itself
+/** Below the stack pointer: what an exception would write. */
+export const AHEAD_STACK_BYTES = 256;
+/** Pages that come with steps ahead because one of them stands there or gdb looked at them. */
+export const AHEAD_PLACES_MAX = 40;
+
 // What a stop is recorded with
 export const STOP_FRAMES_MAX = 48;
 export const STOP_READS_MAX = 16;
@@ -78,25 +92,41 @@ export const NAKS_MAX = 16;
 export const PING_MS = 15_000;
 /** Pings without an answer; with PING_MS a dead peer is found within 45 s. */
 export const PINGS_MISSED_MAX = 2;
+/**
+ * A peer that acknowledges nothing of what it was sent, looked at every PEER_LOOK_MS: with the two a vanished one is
+ * found within 40 s. One that is sent nothing is found by pings, or (plain TCP) by keep-alive: PING_MS and ten probes
+ * of a second each.
+ */
+export const PEER_SILENCE_MS = 30_000;
+export const PEER_LOOK_MS = 5_000;
 /** A closing client that does not answer the close frame is cut off. */
 export const CLOSE_GRACE_MS = 2_000;
+/** Open WebSockets, and upgrades whose ticket is being looked at. */
 export const CONNECTIONS_MAX = 2_000;
+export const CONNECTIONS_RETRY_SECONDS = 5;
 
 // The link
 /** Where the other side is no further away than this, one more question costs less than a guess. */
 export const LINK_RTT_SMALL_MS = 1;
 /** Pings whose fastest answer counts as the round trip. */
 export const LINK_RTT_SAMPLES_MAX = 4;
-/** Unsent bytes above which nothing more is taken from a near agent; one more message makes it less than 2 MiB. */
-export const LINK_UNSENT_BYTES_MAX = 512 * 1024;
+/**
+ * Unsent bytes above which nothing more is taken from a near agent. With one more message, what is held of its own,
+ * the pages that it was sent (PAGES_KEPT_MAX) and zlib, one that reads nothing costs less than 2 MiB.
+ */
+export const LINK_UNSENT_BYTES_MAX = 256 * 1024;
 /** Messages that one chunk may bring beyond that. */
 export const LINK_HELD_MESSAGES_MAX = 16;
+/** The same in bytes, as they came and unpacked: one of the longest. */
+export const LINK_HELD_BYTES_MAX = 260 * 1024;
 /** Attaches of one link that wait for the one before to be over. */
 export const LINK_ATTACHES_WAITING_MAX = 4;
 /** Packets of one request that are carried out without giving way to other connections. */
 export const LINK_PACKETS_PER_TURN_MAX = 32;
-/** Pages that are known at one stop: 2 MiB. */
-export const LINK_STOP_PAGES_MAX = 512;
+/** Pages that are known at one stop: 1 MiB. */
+export const LINK_STOP_PAGES_MAX = 256;
+/** Pages that are read together, before it is looked whether there is time for more. */
+export const PAGES_TOGETHER_MAX = 8;
 /** Pages that come with a stop. */
 export const BUNDLE_PAGES_MAX = 96;
 /** Where the line is short, guesses at a stop end after this; where it is long, after a share of its round trip. */
@@ -138,13 +168,12 @@ export const CHASE_SPAN_BYTES = 0x2000;
 export const CHASE_FIELDS_MAX = 16;
 /** Physical memory that may be read in whole pages wherever it is mapped one to one: below any device. */
 export const RAM_BYTES_SURE = { x86_64: 512 * 1024 * 1024, i386: 32 * 1024 * 1024 } as const;
+/** Of a 32-bit machine's memory: Linux maps up to 896 MiB one to one, and no lab's machine has more than this. */
+export const LOW_MEMORY_BYTES_MAX = 512 * 1024 * 1024;
 
 // Files for gdb
 /** Images whose files are known. */
 export const FILE_SETS_MAX = 64;
-/** Sections of an ELF file that are looked at, and bytes of their names. A kernel has some 40. */
-export const ELF_SECTIONS_MAX = 1_000;
-export const ELF_NAMES_BYTES_MAX = 64 * 1024;
 
 // The console
 export const CONSOLE_FIRST_BYTES = 64 * 1024;
@@ -206,11 +235,18 @@ export const IDLE_SLEEPS_MAX = 2;
 export const IDLE_RETRY_MS = 60_000;
 
 // HTTP and TCP entries
-export const HEADERS_TIMEOUT_MS = 15_000;
-export const REQUEST_TIMEOUT_MS = 30_000;
+/** From the connection to its first whole headers, an upgrade's too; looked at every CONNECTION_CHECK_MS. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** The same for the whole request. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+export const CONNECTION_CHECK_MS = 2_000;
+/** Between two requests of one connection. */
+export const KEEP_ALIVE_MS = 10_000;
+/** Connections without a whole request: the oldest of the address goes, or of the address that has the most. */
+export const HALF_MADE_PER_ADDRESS_MAX = 256;
+export const HALF_MADE_MAX = 1_024;
 export const HEADER_BYTES_MAX = 16 * 1024;
 export const BODY_BYTES_MAX = 4_096;
-export const CONNECTION_CHECK_MS = 5_000;
 export const TCP_ENTRY_MS = 60_000;
 export const TCP_ENTRIES_MAX = 256;
 /** Connections from elsewhere that an entry turns away before it closes. */

@@ -30,6 +30,7 @@ import type { Transport } from "./client/transport.ts";
 import type { Config } from "./config.ts";
 import { CellFiles } from "./files/cell-files.ts";
 import { GdbFiles } from "./files/gdb-files.ts";
+import { DeadPeers } from "./gateway/dead-peers.ts";
 import { createHttp } from "./gateway/http.ts";
 import { addRoutes } from "./gateway/routes.ts";
 import { TcpEntries } from "./gateway/tcp-entries.ts";
@@ -59,6 +60,7 @@ export class GdbProxy implements AsyncDisposable {
   readonly #presence: PresenceReports;
   readonly #metrics: Metrics;
   readonly #links = new Links();
+  readonly #peers = new DeadPeers();
   readonly #stack = new AsyncDisposableStack();
   #entries: TcpEntries | null = null;
 
@@ -66,6 +68,7 @@ export class GdbProxy implements AsyncDisposable {
     this.#config = config;
     this.#log = log;
     const stack = this.#stack;
+    stack.use(this.#peers);
     const debug = (error: Error) => log.debug({ err: error }, "redis");
     this.#redis = stack.adopt(connectRedis(config.REDIS_URL, "command", debug), (redis) => redis.disconnect());
     const queue = new Queue(REPORTS_QUEUE, {
@@ -162,6 +165,7 @@ export class GdbProxy implements AsyncDisposable {
     const upgrades = new Upgrades(app.server, {
       origins: config.RINGSIDE_ORIGINS,
       log: this.#log,
+      peers: this.#peers,
       redeem,
       connect: (kind, claims, transport) => this.#counted(() => this.#connect(kind, claims, transport)),
       connectLink: (claims, transport) => this.#counted(() => this.#connectLink(claims, transport)),
@@ -193,6 +197,7 @@ export class GdbProxy implements AsyncDisposable {
       ports: config.RINGSIDE_TCP_PORTS,
       allow: config.RINGSIDE_TCP_ALLOW,
       log: this.#log,
+      peers: this.#peers,
     });
     this.#stack.use(new Announcement(this.#redis, config.RINGSIDE_PREFIX, this.urls, this.#log));
   }

@@ -222,11 +222,13 @@ export class HostedMachine {
   }
 
   async #show(started: StartedMachine): Promise<void> {
-    const { session, epoch, user, lab, image, parameters, record, idleMinutes, onDisconnect } = this.job;
+    const { session, epoch, user, lab, image, parameters, record, idleMinutes, onDisconnect, hints, memoryMib } =
+      this.job;
     const { name, pid, qemuVersion, arch, template, consoleStart } = started;
     await started.show({
       ...{ machine: name, session, epoch, user, lab, image, arch, parameters, qemuVersion, pid },
       ...{ from: this.origin.kind, recording: record, template, idleMinutes, onDisconnect, consoleStart },
+      ...{ hints, memoryMib },
     });
   }
 

@@ -15,10 +15,12 @@ const shown = (): readonly string[] => readdirSync(join(bed.run, "m"));
 const announced = async () =>
   cellRunnerSchema.parse(JSON.parse((await bed.redis.get(cellRunnerKey(bed.prefix, "one"))) ?? "{}"));
 
+const HINT = { en: "Look at rax.", zh: "看 rax。" };
+
 test("machines come, are reset and go, and nothing is left of them", async () => {
   await bed.runner({ RINGSIDE_POOL_MAX: "0" });
   const jobs = await Promise.all([
-    bed.start({ cpuPercent: 20, idleMinutes: 7, onDisconnect: "stay" }),
+    bed.start({ cpuPercent: 20, idleMinutes: 7, onDisconnect: "stay", hints: [HINT] }),
     bed.start(),
     bed.start(),
   ]);
@@ -32,6 +34,8 @@ test("machines come, are reset and go, and nothing is left of them", async () =>
     recording: false,
     idleMinutes: 7,
     onDisconnect: "stay",
+    hints: [HINT],
+    memoryMib: first.memoryMib,
     template: expect.any(String),
   });
   expect(readdirSync(join(bed.run, "m", before.machine)).sort()).toEqual(["console.sock", "gdb.sock", "machine.json"]);

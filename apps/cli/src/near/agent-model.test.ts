@@ -69,13 +69,48 @@ const packets = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constantFrom("D", "vAttach;1") },
 );
-const moves = fc.array(
-  fc.oneof(
-    { weight: 20, arbitrary: packets.map((payload): Move => ({ kind: "packet", payload })) },
-    { weight: 1, arbitrary: fc.constantFrom<Move>({ kind: "others" }, { kind: "cut" }, { kind: "cut while waiting" }) },
-  ),
-  { minLength: 1, maxLength: 60 },
-);
+const asMove = (payload: string): Move => ({ kind: "packet", payload });
+const interruptions = fc.constantFrom<Move>({ kind: "cut" }, { kind: "cut while waiting" });
+/** gdb steps by itself, and looks at the same after each step; now and then something comes in between. */
+const watching = fc
+  .tuple(
+    fc.integer({ min: 2, max: 50 }),
+    fc.array(fc.oneof(fc.constantFrom("g", "p10", "p0", "Hg1", "T1"), reads), { maxLength: 3 }),
+    fc.array(fc.tuple(fc.nat(59), fc.oneof(packets.map(asMove), interruptions)), { maxLength: 3 }),
+  )
+  .map(([count, looks, others]) =>
+    Array.from({ length: count }, (_, n) => [
+      ...others.flatMap(([at, move]) => (at === n ? [move] : [])),
+      ...["vCont;s:1", ...looks].map(asMove),
+    ]).flat(),
+  );
+/** From one piece of a line's code to the next, with breakpoints that are taken out and put in again. */
+const byLine = fc
+  .array(
+    fc.tuple(
+      fc.oneof(
+        fc
+          .tuple(fc.integer({ min: 0, max: 0x1f }), fc.integer({ min: 1, max: 0x20 }))
+          .map(([start, length]) => `vCont;r${hex(0x1000 + 2 * start)},${hex(0x1000 + 2 * start + length)}:1`),
+        fc.constant("vCont;s:1"),
+      ),
+      fc.array(fc.oneof(fc.constantFrom("g", "p10"), reads, insertions), { maxLength: 3 }),
+    ),
+    { minLength: 2, maxLength: 20 },
+  )
+  .map((list) => list.flatMap(([step, looks]) => [step, ...looks].map(asMove)));
+const others: fc.Arbitrary<Move> = fc.oneof(fc.constant<Move>({ kind: "others" }), interruptions);
+const moves = fc
+  .array(
+    fc.oneof(
+      { weight: 20, arbitrary: packets.map((payload) => [asMove(payload)]) },
+      { weight: 1, arbitrary: others.map((move) => [move]) },
+      { weight: 1, arbitrary: watching },
+      { weight: 1, arbitrary: byLine },
+    ),
+    { minLength: 1, maxLength: 60 },
+  )
+  .map((list) => list.flat());
 
 /** Whether it was carried out cannot be known when the link breaks off; and gdb is then told a stop, not a refusal. */
 const notAgain = (payload: string) => /^(?:[GPMXDkz]|qRcmd|vKill|vAttach|vCont;t|bs)/.test(payload);
@@ -90,6 +125,7 @@ function direct(stub: ModelStub, payload: string): readonly string[] {
 function play(list: readonly Move[], threads: 1 | 2, options: BenchOptions = {}): void {
   const plain = new ModelStub(threads);
   const bench = new AgentBench({ stub: new ModelStub(threads), ...options }).attach();
+  bench.cell.isAlone = !list.some(({ kind }) => kind === "others");
   let cutNext = false;
   for (const [at, move] of list.entries()) {
     switch (move.kind) {
@@ -131,7 +167,7 @@ function reconnect(bench: AgentBench): void {
   bench.attach();
 }
 
-const RUNS = 400;
+const RUNS = 200;
 
 test.each([1, 2] as const)("gdb gets what the stub gives, with %i threads", (threads) => {
   fc.assert(
@@ -152,6 +188,11 @@ test.each([
   ["one wrong byte in a page", { fault: "wrong byte" }],
   ["the registers of the stop before", { fault: "stale registers" }],
   ["a write of another debugger that is not told", { fault: "silent write" }],
+  ["a byte before a step ahead that is another", { fault: "wrong before" }],
+  ["a change of a step ahead that is not told", { fault: "lost change" }],
+  ["a register of a step ahead that is not told", { fault: "late registers" }],
+  ["a machine that is taken back one step too few", { fault: "back too far" }],
+  ["a machine that is not taken back", { fault: "not back" }],
   ["a range that ends one byte late", { stub: () => new ModelStub(1, 1n) }],
   ["a range that ends one instruction early", { stub: () => new ModelStub(1, -2n) }],
 ] as const)("%s is found", (_what, planted) => {

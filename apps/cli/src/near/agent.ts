@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FarMessage, FIRST_PACKETS_MAX, type NearMessage, READ_PAGES_MAX } from "@ringside/link";
+import { type Back, type FarMessage, FIRST_PACKETS_MAX, type NearMessage, READ_PAGES_MAX } from "@ringside/link";
 import { parsePacket, parseStopReply } from "@ringside/rsp";
 import { NEAR_PAGE_ROUNDS_MAX } from "../limits.ts";
 import { Breakpoints } from "./breakpoints.ts";
@@ -7,6 +7,7 @@ import { hexLine, Knowledge } from "./knowledge.ts";
 import { Noted } from "./noted.ts";
 import type { Pages } from "./page-cache.ts";
 import { type Effect, type Plan, planOf, type Read, replyAs } from "./plan.ts";
+import { isAskedWhileStepping, StepsAhead } from "./steps-ahead.ts";
 import type { Verification } from "./verification.ts";
 
 /** Where the agent's words go. None of them may call back before it returns, but for `wake`. */
@@ -72,6 +73,9 @@ export class NearAgent {
   readonly #verification: Verification | null;
   readonly #breakpoints = new Breakpoints();
   readonly #noted: Noted;
+  readonly #steps = new StepsAhead();
+  /** What a new link must tell of them. */
+  #back: readonly Back[] = [];
   #hello: Hello | null = null;
   #knowledge = new Knowledge("x86_64");
   #features: Readonly<Record<string, string>> = {};
@@ -114,6 +118,16 @@ export class NearAgent {
       return;
     }
     this.#interrupted = false;
+    this.#steps.heard(payload);
+    const steps = this.#steps.take(payload, this.#breakpoints);
+    const last = steps?.at(-1);
+    if (steps && last) {
+      for (const step of steps) this.#knowledge.stepped(step);
+      this.#noted.add(payload);
+      this.#answer(last.stop);
+      return;
+    }
+    if (!isAskedWhileStepping(payload)) this.#goBack();
     this.#work(payload, 0);
   }
 
@@ -121,11 +135,13 @@ export class NearAgent {
   interrupt(): void {
     if (this.#interrupted || this.#link.kind === "over") return;
     this.#interrupted = true;
+    this.#goBack();
     if (this.#link.kind !== "down") this.#ports.toCell({ type: "interrupt" });
   }
 
   /** gdb has hung up. The link serves the next one. */
   gdbLeft(): void {
+    this.#goBack();
     if (this.#link.kind === "up" || this.#link.kind === "attaching") {
       this.#ports.toCell({ type: "left", noted: this.#noted.take() });
     }
@@ -153,7 +169,8 @@ export class NearAgent {
     const running = this.waitsForStop;
     const awaits = running ? (this.#pending?.payload ?? null) : null;
     const inserted = [...this.#breakpoints.inserted(running)];
-    this.#ports.toCell({ type: "attach", id, again: again ? { inserted, awaits } : null });
+    const back = this.#back.length === 0 ? {} : { back: [...this.#back] };
+    this.#ports.toCell({ type: "attach", id, again: again ? { inserted, awaits, ...back } : null });
     if (again && running && this.#interrupted) this.#ports.toCell({ type: "interrupt" });
   }
 
@@ -164,6 +181,7 @@ export class NearAgent {
     this.#before ??= this.#knowledge.registers;
     this.#knowledge.drop();
     const pending = this.#pending;
+    this.#back = this.#steps.broke();
     if (this.#detached || pending?.effect === "kill") this.giveUp("the link to the machine broke off");
     else if (pending?.effect === "write") this.#answer(FATE_UNKNOWN);
     else if (pending !== null) this.#pending = { ...pending, id: 0 };
@@ -202,10 +220,12 @@ export class NearAgent {
         break;
       case "pages":
         if (this.#pending?.id !== message.id) break;
+        this.#steps.answered(null);
         this.#knowledge.addPages(pages, message.missing);
         this.#work(this.#pending.payload, this.#pending.rounds);
         break;
       case "changed":
+        this.#steps.drop();
         this.#knowledge.resumed();
         break;
       case "said":
@@ -222,6 +242,8 @@ export class NearAgent {
     this.#link = { kind: "up" };
     this.#wasAttached = true;
     this.#features = message.features;
+    this.#steps.drop();
+    this.#back = [];
     this.#breakpoints.restored(running);
     this.#knowledge.resumed();
     this.#knowledge.set(message.bundle, pages, message.stop);
@@ -237,8 +259,17 @@ export class NearAgent {
     else if (pending.effect !== "file") this.#work(pending.payload, pending.rounds);
   }
 
+  /** The machine is taken back to where gdb sees it, before anything else is asked. */
+  #goBack(): void {
+    const back = this.#steps.back();
+    if (back !== null && this.#link.kind === "up") {
+      this.#ports.toCell({ type: "back", ...back, noted: this.#noted.take() });
+    }
+  }
+
   #work(payload: string, rounds: number): void {
     const plan = this.#planOf(payload, rounds);
+    if (plan.kind !== "answer") this.#goBack();
     switch (plan.kind) {
       case "answer":
         if (this.#verification !== null && plan.read !== null) {
@@ -293,8 +324,11 @@ export class NearAgent {
     // A monitor command that has changed anything says so with a bundle.
     if (effect === "resume" || (effect === "write" && !isMonitor(payload))) this.#knowledge.drop();
     const id = this.#ports.nextId();
+    // Where all reads are asked twice, each is to find the machine where it says.
+    const wish = this.#verification === null ? this.#steps.ask(payload) : null;
+    const ahead = wish === null ? {} : { ahead: wish };
     this.#pending = { payload, id, effect, last, first, rounds: 0, local };
-    this.#ports.toCell({ type: "packets", id, noted: this.#noted.take(), first, last: last.payload });
+    this.#ports.toCell({ type: "packets", id, noted: this.#noted.take(), first, last: last.payload, ...ahead });
   }
 
   #answered(pending: Pending, message: Extract<FarMessage, { type: "answer" }>, pages: Pages): void {
@@ -306,7 +340,10 @@ export class NearAgent {
       this.#detached = false;
       this.#knowledge.resumed();
     }
-    if (message.bundle !== null) this.#knowledge.set(message.bundle, pages, stopped ? reply : null);
+    const ahead = stopped ? (message.ahead ?? null) : null;
+    this.#steps.answered(ahead);
+    if (message.bundle !== null && ahead !== null) this.#knowledge.setAhead(message.bundle, pages, reply, ahead);
+    else if (message.bundle !== null) this.#knowledge.set(message.bundle, pages, stopped ? reply : null);
     else if (stopped) this.#knowledge.stoppedAt(reply);
     this.#learn(pending, reply);
     if (pending.local !== null)

@@ -30,6 +30,19 @@ export class Breakpoints {
     return true;
   }
 
+  /** What happens to a machine that comes to an address step by step. */
+  readonly at = (address: bigint): "nothing" | "stop" | "condition" => {
+    const hex = address.toString(16);
+    let there: "nothing" | "condition" = "nothing";
+    for (const payload of this.#wanted.values()) {
+      const [, place, extra] = /^Z[01],([0-9a-f]+),[0-9a-f]+(;.*)?$/.exec(payload) ?? [];
+      if (place !== hex) continue;
+      if (extra === undefined) return "stop";
+      there = "condition";
+    }
+    return there;
+  };
+
   /** The cell was asked for it and has answered. */
   told(packet: BreakpointPacket, payload: string, reply: string): void {
     if (reply !== "OK") return;

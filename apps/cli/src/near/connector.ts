@@ -23,8 +23,8 @@ interface ConnectorEvent {
 
 export interface Connector extends AsyncDisposable {
   readonly port: number;
-  /** To the cell and back, in ms, when the link was opened; null where there is none. */
-  readonly roundTripMs: number | null;
+  /** To the cell and back, in ms, when the link was opened, once that is known; null where there is none. */
+  readonly roundTripMs: () => Promise<number | null>;
 }
 
 /**

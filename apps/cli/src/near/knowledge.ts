@@ -1,4 +1,4 @@
-import type { BundleHead } from "@ringside/link";
+import type { Ahead, BundleHead, StepAhead } from "@ringside/link";
 import { hexOfBytes, parseStopReply, REGISTER_LAYOUTS, type RegisterArch } from "@ringside/rsp";
 import { NEAR_READ_BYTES_MAX } from "../limits.ts";
 import { PageCache, type Pages, pagesOf } from "./page-cache.ts";
@@ -72,6 +72,34 @@ export class Knowledge {
     if (this.#chosen !== null) return;
     this.#registers = bundle.registers;
     this.#pages.add(pages, []);
+  }
+
+  /** As set(), after steps ahead: what is known is how the machine stood after the first of them. */
+  setAhead(bundle: BundleHead, pages: Pages, stop: string, ahead: Ahead): void {
+    // Those that came are kept for the next difference.
+    const own = new Map([...pages].map(([at, bytes]) => [at, Uint8Array.from(bytes)]));
+    this.set({ ...bundle, registers: ahead.registers }, own, stop);
+    for (const { changes } of ahead.steps.toReversed()) {
+      for (const [address, before] of changes.toReversed()) this.#change(address, before);
+    }
+  }
+
+  /** gdb takes the next of the steps ahead. */
+  stepped({ stop, registers, changes }: StepAhead): void {
+    this.#stop = stop;
+    for (const [address, , after] of changes) this.#change(address, after);
+    for (const [number, value] of registers) this.#setRegister(number, value);
+  }
+
+  #change(address: string, hex: string): void {
+    this.#pages.write(BigInt(`0x${address}`), Buffer.from(hex, "hex"));
+  }
+
+  #setRegister(number: number, value: string): void {
+    const place = REGISTER_LAYOUTS[this.#arch][number];
+    if (place === undefined || this.#registers === null || value.length !== 2 * place.bytes) return;
+    const [start, end] = [2 * place.offset, 2 * (place.offset + place.bytes)];
+    this.#registers = this.#registers.slice(0, start) + value + this.#registers.slice(end);
   }
 
   /** @param missing pages that are no use: their bytes must be asked for one by one */

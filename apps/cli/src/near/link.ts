@@ -56,6 +56,7 @@ export class Link {
   #heardAt = performance.now();
   #pingAt: number | null = null;
   #roundTripMs: number | null = null;
+  #measured: Promise<void> = Promise.resolve();
   #pings: NodeJS.Timeout | undefined;
   #answerTimer: NodeJS.Timeout | undefined;
 
@@ -73,7 +74,7 @@ export class Link {
   }
 
   /**
-   * Gets a ticket, opens the WebSocket, and waits for the cell's hello and one round trip.
+   * Gets a ticket, opens the WebSocket, and waits for the cell's hello.
    * @throws CliError with why not; LinkUnknown where the cell has no link
    */
   static async open({ api, session, role }: LinkTarget, signal: AbortSignal): Promise<Link> {
@@ -95,7 +96,7 @@ export class Link {
         throw new CliError("try_later", "The machine's host does not answer.");
       }
       await link.#hello.promise;
-      await link.#measure();
+      link.#measured = link.#measure();
       return link;
     } catch (cause) {
       link.close();
@@ -114,8 +115,9 @@ export class Link {
     return this.#end === null;
   }
 
-  /** One ping, in ms; null where none was answered yet. */
-  get roundTripMs(): number | null {
+  /** One ping, in ms; null where none was answered. */
+  async roundTripMs(): Promise<number | null> {
+    await this.#measured;
     return this.#roundTripMs;
   }
 
@@ -201,7 +203,9 @@ export class Link {
   }
 
   async #measure(): Promise<void> {
-    const answered = new Promise<void>((resolve) => this.#socket.once("pong", () => resolve()));
+    const answered = new Promise<void>((resolve) => {
+      for (const event of ["pong", "close"]) this.#socket.once(event, () => resolve());
+    });
     this.#ping();
     await settledWithin(answered, LINK_HELLO_MS);
   }

@@ -44,6 +44,13 @@ export class PageCache {
     for (const at of missing) if (!this.#pages.has(at)) this.#missing.add(at);
   }
 
+  /** Changes bytes of a page, where it is here; it must not be anybody else's. */
+  write(address: bigint, bytes: Uint8Array): void {
+    const offset = Number(address % PAGE);
+    const page = this.#pages.get((address - (address % PAGE)).toString(16));
+    if (page !== undefined && offset + bytes.length <= page.length) page.set(bytes, offset);
+  }
+
   /** Hex of bytes whose pages are all here. */
   read(address: bigint, bytes: number): string {
     let hex = "";

@@ -17,8 +17,8 @@ export interface WayOptions {
   /** Byte by byte, without a near agent. */
   readonly raw: boolean;
   readonly verification: Verification | null;
-  /** The file that gdb debugs, for a gdb that was given none; undefined for none. */
-  readonly debug: string | undefined;
+  /** The file that gdb debugs, for a gdb that was given none; undefined for none. A gdb waits until it is known. */
+  readonly debug: string | undefined | Promise<string | undefined>;
   readonly signal: AbortSignal;
   /** A line for the person at the terminal. */
   readonly say: (line: string) => void;
@@ -41,18 +41,20 @@ export class Way implements AsyncDisposable {
 
   /**
    * Opens a link before a gdb comes.
-   * @returns the round trip in ms; null where there is no link, or none yet
+   * @returns what gives the round trip in ms, once it is known; null where there is no link, or none yet
    * @throws CliError where the cell refuses for good
    */
-  async open(): Promise<number | null> {
-    if (this.#kind === "raw") return null;
+  async open(): Promise<() => Promise<number | null>> {
+    const unknown = () => Promise.resolve(null);
+    if (this.#kind === "raw") return unknown;
     try {
-      return (await this.#links.start()).roundTripMs;
+      const link = await this.#links.start();
+      return () => link.roundTripMs();
     } catch (cause) {
       if (cause instanceof LinkUnknown) this.#fallBack();
       else if (cause instanceof Error && isPassing(cause)) this.#options.say(cause.message);
       else throw cause;
-      return null;
+      return unknown;
     }
   }
 
@@ -82,8 +84,9 @@ export class Way implements AsyncDisposable {
   }
 
   async #serve(stream: Duplex, connected: () => void): Promise<string | undefined> {
-    const { debug, verification, signal, say } = this.#options;
+    const { verification, signal, say } = this.#options;
     // gdb runs on this machine, too.
+    const debug = await this.#options.debug;
     const kernel = debug === undefined ? null : { name: debug, path: debug };
     await using files = kernel && (await NearFiles.open({ kernel, programs: [], how: "local" }));
     return await serveGdb({ stream, links: this.#links, verification, signal, say, connected, files });

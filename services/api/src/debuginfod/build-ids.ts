@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Image, listImageFolders, loadImage, readBuildId } from "@ringside/image";
+import { type Image, listImageFolders, loadImage, readBuildId, type SourceTreeName } from "@ringside/image";
 import type { ImageManifest } from "@ringside/shared";
 import { BUILD_IDS_CACHE_MS } from "../limits.ts";
 
@@ -7,8 +7,8 @@ import { BUILD_IDS_CACHE_MS } from "../limits.ts";
 export interface BuiltFile {
   readonly image: Image;
   readonly file: ImageManifest["files"]["debug"];
-  /** The kernel's debug file names sources of the kernel's tree. */
-  readonly isKernel: boolean;
+  /** The tree whose sources its debug information names. */
+  readonly sources: SourceTreeName;
 }
 
 /**
@@ -76,7 +76,7 @@ export class BuildIds {
     for (const file of [files.debug, ...Object.values(programs)]) {
       const id = await readBuildId(join(image.folder, file.path)).catch(() => null);
       if (id !== null && !this.#files.has(id)) {
-        this.#files.set(id, { image, file, isKernel: file === files.debug });
+        this.#files.set(id, { image, file, sources: file === files.debug ? "kernel" : "programs" });
       }
     }
   }

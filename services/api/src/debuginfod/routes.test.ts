@@ -6,36 +6,44 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { zstdDecompressSync } from "node:zlib";
-import { KERNEL_SOURCE_ROOT } from "@ringside/image";
+import { SOURCE_TREES } from "@ringside/image";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Bed, openBed } from "../testing/bed.ts";
 import { writeImage } from "../testing/files.ts";
 
-/** An image whose kernel is a small program, built under the name that kernels are built under. */
+/** An image whose kernel is a small program, built under the name that kernels are built under; so is its program. */
 const run = promisify(execFile);
 const BUILD_ID = "00112233445566778899aabbccddeeff00112233";
+const PROGRAM_BUILD_ID = "ff112233445566778899aabbccddeeff00112233";
+const KERNEL = SOURCE_TREES.kernel.root;
+const PROGRAMS = SOURCE_TREES.programs.root;
 const SOURCE =
   "int the_listen(int backlog)\n{\n  return backlog; /* stop here */\n}\nint main(void) { return the_listen(5); }\n";
 
 let bed: Bed;
 let folder: string;
 let debug: Buffer;
+let program: Buffer;
 
 beforeAll(async () => {
   bed = await openBed({ databaseUrl: inject("databaseUrl"), redisUrl: inject("redisUrl") });
   folder = await mkdtemp(join(tmpdir(), "ringside-debuginfod-"));
   await mkdir(join(folder, "tree", "net"), { recursive: true });
   await writeFile(join(folder, "tree", "net", "socket.c"), SOURCE);
-  const program = join(folder, "vmlinux");
-  const flags = ["-g", "-O0", `-ffile-prefix-map=${join(folder, "tree")}=${KERNEL_SOURCE_ROOT}`];
-  await run("gcc", [...flags, `-Wl,--build-id=0x${BUILD_ID}`, "-o", program, "net/socket.c"], {
-    cwd: join(folder, "tree"),
-  });
-  debug = await readFile(program);
+  const tree = join(folder, "tree");
+  await writeFile(join(tree, "menu.c"), "int main(void) { return 0; }\n");
+  const build = async (name: string, source: string, id: string, root: string) => {
+    const flags = ["-g", "-O0", `-ffile-prefix-map=${tree}=${root}`, `-Wl,--build-id=0x${id}`];
+    await run("gcc", [...flags, "-o", join(folder, name), source], { cwd: tree });
+    return readFile(join(folder, name));
+  };
+  debug = await build("vmlinux", "net/socket.c", BUILD_ID, KERNEL);
+  program = await build("menuos", "menu.c", PROGRAM_BUILD_ID, PROGRAMS);
   const cache = join(dirname(bed.dataDir), "cache");
-  const { name, inputsDigest } = await writeImage(cache, "debug-image", debug);
-  const archive = join(cache, "images", name, inputsDigest, "sources.tar.gz");
-  await run("tar", ["-czf", archive, "-C", join(folder, "tree"), "net/socket.c"]);
+  const { name, inputsDigest } = await writeImage(cache, "debug-image", debug, program);
+  const image = join(cache, "images", name, inputsDigest);
+  await run("tar", ["-czf", join(image, SOURCE_TREES.kernel.archive), "-C", tree, "net/socket.c"]);
+  await run("tar", ["-czf", join(image, SOURCE_TREES.programs.archive), "-C", tree, "menu.c"]);
   await bed.api.app.listen({ port: 0, host: "127.0.0.1" });
 });
 afterAll(async () => {
@@ -103,29 +111,43 @@ describe("a debug file", () => {
 
 describe("a source file", () => {
   it("is there by the absolute path of the debug information", async () => {
-    const response = await get(`${BUILD_ID}/source${KERNEL_SOURCE_ROOT}/net/socket.c`);
+    const response = await get(`${BUILD_ID}/source${KERNEL}/net/socket.c`);
     expect(response.status).toBe(200);
     expect(response.headers.get("x-debuginfod-size")).toBe(String(SOURCE.length));
     expect(await response.text()).toBe(SOURCE);
-    const part = await get(`${BUILD_ID}/source${KERNEL_SOURCE_ROOT}/net/socket.c`, { range: "bytes=4-13" });
+    const part = await get(`${BUILD_ID}/source${KERNEL}/net/socket.c`, { range: "bytes=4-13" });
     expect(await part.text()).toBe("the_listen");
-    const crooked = await raw(`/buildid/${BUILD_ID}/source${KERNEL_SOURCE_ROOT}/net/../././net/socket.c`);
+    const crooked = await raw(`/buildid/${BUILD_ID}/source${KERNEL}/net/../././net/socket.c`);
     expect(crooked.toString().endsWith(SOURCE)).toBe(true);
   });
 
   it.each([
     "/etc/passwd",
-    `${KERNEL_SOURCE_ROOT}/net/none.c`,
-    `${KERNEL_SOURCE_ROOT}/../../../etc/passwd`,
-    `${KERNEL_SOURCE_ROOT}/%2e%2e/%2e%2e/%2e%2e/etc/passwd`,
-    `${KERNEL_SOURCE_ROOT}/net/socket.c/`,
-    `${KERNEL_SOURCE_ROOT}/net%00/socket.c`,
-    `${KERNEL_SOURCE_ROOT}/__proto__`,
-    `${KERNEL_SOURCE_ROOT}-other/net/socket.c`,
+    `${KERNEL}/net/none.c`,
+    `${KERNEL}/../../../etc/passwd`,
+    `${KERNEL}/%2e%2e/%2e%2e/%2e%2e/etc/passwd`,
+    `${KERNEL}/net/socket.c/`,
+    `${KERNEL}/net%00/socket.c`,
+    `${KERNEL}/__proto__`,
+    `${KERNEL}-other/net/socket.c`,
     "",
   ])("is none at %s", async (path) => {
     const answer = await raw(`/buildid/${BUILD_ID}/source${path}`);
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 (?:400|404) /);
+  });
+});
+
+describe("a program of the lab", () => {
+  it("is there by its build-id, with its own sources and no others", async () => {
+    for (const artifact of ["debuginfo", "executable"]) {
+      const response = await get(`${PROGRAM_BUILD_ID}/${artifact}`);
+      expect(response.headers.get("x-debuginfod-file")).toBe("menuos");
+      expect((await bytesOf(response)).equals(program)).toBe(true);
+    }
+    const source = await get(`${PROGRAM_BUILD_ID}/source${PROGRAMS}/menu.c`);
+    expect(await source.text()).toBe("int main(void) { return 0; }\n");
+    expect((await get(`${PROGRAM_BUILD_ID}/source${KERNEL}/net/socket.c`)).status).toBe(404);
+    expect((await get(`${BUILD_ID}/source${PROGRAMS}/menu.c`)).status).toBe(404);
   });
 });
 

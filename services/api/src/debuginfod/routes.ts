@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
-import { KERNEL_SOURCE_ROOT } from "@ringside/image";
+import { SOURCE_TREES } from "@ringside/image";
 import { RingsideError } from "@ringside/shared";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
@@ -14,7 +14,7 @@ import type { SourceTrees } from "./source-trees.ts";
 
 /**
  * debuginfod's web API (elfutils, debuginfod(8), "WEBAPI"), as gdb's DEBUGINFOD_URLS wants it: the images' debug
- * files and programs by their build-ids, and the kernel's source files. It asks for no token, because gdb has none:
+ * files and programs by their build-ids, and their source files. It asks for no token, because gdb has none:
  * a build-id is known to those who have the kernel, or a gdb attached to it.
  */
 export interface Debuginfod {
@@ -91,18 +91,18 @@ function takesZstd({ headers }: FastifyRequest): boolean {
 async function sendSource(
   request: FastifyRequest,
   reply: FastifyReply,
-  sources: SourceTrees,
-  { image, isKernel }: BuiltFile,
+  trees: SourceTrees,
+  { image, sources: of }: BuiltFile,
   path: string,
 ): Promise<FastifyReply> {
   const plain = posix.normalize(path);
-  const name = plain.startsWith(`${KERNEL_SOURCE_ROOT}/`) ? plain.slice(KERNEL_SOURCE_ROOT.length + 1) : null;
-  const source = isKernel && name !== null ? await sources.find(image, name) : null;
+  const root = `${SOURCE_TREES[of].root}/`;
+  const source = plain.startsWith(root) ? await trees.find(image, of, plain.slice(root.length)) : null;
   if (source === null) {
     throw notFound("The image has no such source file");
   }
   const { archive, offset, bytes } = source;
   void reply.header("x-debuginfod-size", bytes).header("x-debuginfod-file", basename(plain));
-  const tag = `${image.manifest.inputsDigest}-${offset}`;
+  const tag = `${image.manifest.inputsDigest}-${of}-${offset}`;
   return sendFile(request, reply, { path: archive, offset, bytes, tag, media: TEXT });
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { type Image, sourcesPath } from "@ringside/image";
+import { type Image, type SourceTreeName, sourcesPath } from "@ringside/image";
 import { SOURCE_TREES_MAX } from "../limits.ts";
 import { type TarEntry, TarIndex } from "./tar-index.ts";
 
@@ -22,13 +22,13 @@ interface Tree {
 const TEMPORARY = ".new";
 
 /**
- * The source trees of kernels: an image's archive is unzipped once, to one file, and read by an index of it. A name
+ * The source trees of images: an image's archive is unzipped once, to one file, and read by an index of it. A name
  * that is not in the index is not there, whatever it looks like.
  */
 export class SourceTrees {
   readonly #folder: string;
   readonly #signal: AbortSignal;
-  /** By the image's folder, the one used last at the end. */
+  /** By the tree's name and the image's folder, the one used last at the end. */
   readonly #trees = new Map<string, Promise<Tree | null>>();
 
   private constructor(folder: string, signal: AbortSignal) {
@@ -52,27 +52,28 @@ export class SourceTrees {
    * @param name relative to the tree, without `.` and `..`
    * @returns null where the tree has no such file, or the image brings no sources
    */
-  async find(image: Image, name: string): Promise<SourceFile | null> {
-    const tree = await this.#tree(image);
+  async find(image: Image, of: SourceTreeName, name: string): Promise<SourceFile | null> {
+    const tree = await this.#tree(image, of);
     const entry = tree?.entries.get(name);
     return tree === null || entry === undefined ? null : { ...entry, archive: tree.archive };
   }
 
-  async #tree(image: Image): Promise<Tree | null> {
-    const { folder } = image;
-    const tree = this.#trees.get(folder) ?? this.#load(image);
-    this.#trees.delete(folder);
-    this.#trees.set(folder, tree);
+  async #tree(image: Image, of: SourceTreeName): Promise<Tree | null> {
+    const key = `${of} ${image.folder}`;
+    const tree = this.#trees.get(key) ?? this.#load(image, of);
+    this.#trees.delete(key);
+    this.#trees.set(key, tree);
     const [oldest] = this.#trees.keys();
     if (this.#trees.size > SOURCE_TREES_MAX && oldest !== undefined) {
       this.#trees.delete(oldest);
     }
-    tree.catch(() => this.#trees.delete(folder));
+    tree.catch(() => this.#trees.delete(key));
     return tree;
   }
 
-  async #load(image: Image): Promise<Tree | null> {
-    const archive = join(this.#folder, `${image.manifest.inputsDigest}.tar`);
+  async #load(image: Image, of: SourceTreeName): Promise<Tree | null> {
+    const archive = join(this.#folder, `${image.manifest.inputsDigest}.${of}.tar`);
+    const packed = sourcesPath(image, of);
     const index = new TarIndex();
     if ((await stat(archive).catch(() => null)) !== null) {
       for await (const chunk of createReadStream(archive, { signal: this.#signal })) {
@@ -80,10 +81,10 @@ export class SourceTrees {
       }
       return { archive, entries: index.entries };
     }
-    if ((await stat(sourcesPath(image)).catch(() => null)) === null) {
+    if ((await stat(packed).catch(() => null)) === null) {
       return null;
     }
-    await this.#unzip(sourcesPath(image), archive, index);
+    await this.#unzip(packed, archive, index);
     return { archive, entries: index.entries };
   }
 

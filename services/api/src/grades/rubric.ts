@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseRubricFile, pointsMaxOf } from "@ringside/grading";
+import type { Bilingual } from "@ringside/shared";
 
 /** A lab's rubric, checked. Grading parses the text anew: what it grades by is what the digest says. */
 export interface RubricFile {
@@ -8,10 +9,14 @@ export interface RubricFile {
   /** sha256 of the text. */
   readonly digest: string;
   readonly pointsMax: number;
+  /** Of its checks, in their order. */
+  readonly hints: readonly Bilingual[];
 }
 
 /** @throws RingsideError lab_invalid with the file, the line and what is allowed there */
 export function readRubric(file: string, text: string): RubricFile {
   const rubric = parseRubricFile(file, text);
-  return { file, text, digest: createHash("sha256").update(text).digest("hex"), pointsMax: pointsMaxOf(rubric) };
+  const digest = createHash("sha256").update(text).digest("hex");
+  const hints = rubric.checks.flatMap(({ hint }) => hint ?? []);
+  return { file, text, digest, pointsMax: pointsMaxOf(rubric), hints };
 }

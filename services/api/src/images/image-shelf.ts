@@ -1,6 +1,6 @@
-import { findImage, type Image, loadImage } from "@ringside/image";
+import { findImage, type Image, loadImage, wantImage } from "@ringside/image";
 import { RingsideError } from "@ringside/shared";
-import { IMAGE_CACHE_MS } from "../limits.ts";
+import { IMAGE_CACHE_MS, IMAGE_RETRY_AFTER_SECONDS } from "../limits.ts";
 
 /**
  * The images built on this server. Those found are remembered for IMAGE_CACHE_MS, so that a class that starts at
@@ -29,13 +29,20 @@ export class ImageShelf {
     return image;
   }
 
-  /** @throws RingsideError image_missing */
+  /**
+   * Where it is not built, its building is asked for: `ringside up` sees to that.
+   * @throws RingsideError image_missing
+   */
   async need(name: string): Promise<Image> {
     const image = await this.find(name);
-    if (image === null) {
-      throw new RingsideError("image_missing", { message: `The image ${name} is not built on this server` });
+    if (image !== null) {
+      return image;
     }
-    return image;
+    // A cache that this process cannot write leaves the building to the operator.
+    const asked = await wantImage(this.#cacheDir, name).catch(() => false);
+    const first = `The image ${name} is not built on this server`;
+    const message = asked ? `${first}; it is asked for: try again in some minutes` : first;
+    throw new RingsideError("image_missing", { message, retryAfterSeconds: IMAGE_RETRY_AFTER_SECONDS });
   }
 
   async #look(which: string): Promise<Image | null> {

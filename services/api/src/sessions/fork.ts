@@ -101,6 +101,7 @@ async function createFork(
   { id, cell }: { readonly id: string; readonly cell: string },
 ): Promise<Session> {
   const now = Date.now();
+  const { hints } = await tx.session.findUniqueOrThrow({ where: { id: original.id }, select: { hints: true } });
   return tx.session.create({
     data: {
       id,
@@ -113,6 +114,7 @@ async function createFork(
       cpuPercent: original.cpuPercent,
       idleMinutes: original.idleMinutes,
       onDisconnect: original.onDisconnect,
+      hints: hints ?? [],
       // The original's: they are in the machine's memory, and the copy shall be what it was made from.
       parameters: original.parameters as Parameters,
       forkedFromId: original.id,

@@ -108,6 +108,7 @@ describe("POST /v1/sessions", () => {
     await bed.admin("POST", "/v1/courses/os-2026/labs", { body: { lab: "no-image" } });
     const reply = await post(people.gus, "gus-2", { lab: "no-image" });
     expect(reply).toMatchObject({ status: 503, body: { code: "image_missing" } });
+    expect(reply.headers["retry-after"]).toBe("60");
   });
 });
 
@@ -130,6 +131,7 @@ describe("the start job", () => {
       image: bed.image.digest,
       memoryMib: 64,
       parameters: deriveParameters(seed, file.parameters),
+      hints: [{ en: "Set a breakpoint.", zh: "设置断点。" }],
     });
     expect(session.parameters).toEqual(deriveParameters(seed, file.parameters));
   });

@@ -7,6 +7,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import { type Queryable, statement } from "../database/sql.ts";
 import type { Course } from "../generated/client.ts";
+import { hintsOf } from "../labs/hints.ts";
 import type { LabDefinition } from "../labs/lab-folder.ts";
 import { QUEUE_WAIT_MS_MAX } from "../limits.ts";
 import { startRow } from "../outbox/outbox.ts";
@@ -107,8 +108,8 @@ const WRITE_SESSION = statement<SessionColumns>(
   "write session",
   `WITH "made" AS (
      INSERT INTO "Session" ("id", "userId", "courseId", "lab", "image", "memoryMib", "sessionMinutes", "record",
-       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt", "onDisconnect")
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $24::"OnDisconnect")
+       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt", "onDisconnect", "hints")
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $24::"OnDisconnect", $25::jsonb)
      RETURNING ${sessionColumns('"Session"')}
    ), "key" AS (
      INSERT INTO "IdempotencyKey" ("userId", "key", "bodySha256", "sessionId", "createdAt")
@@ -140,6 +141,7 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     // A recorded machine cannot be saved.
     idleMinutes: record ? 0 : limits.idle_minutes,
     onDisconnect: lab.file.debugger.on_disconnect,
+    hints: hintsOf(lab),
     parameters: deriveParameters({ secret: course.secret, student, lab: lab.lab }, lab.file.parameters),
     notAfter: new Date(now + QUEUE_WAIT_MS_MAX),
     startCell: null,
@@ -155,7 +157,7 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     ...[request.idempotencyKey, request.digest],
     ...[job.queue, job.name, job.jobId, JSON.stringify(job.payload)],
     ...[action, request.requestId, JSON.stringify({ lab: lab.lab, course: course.id })],
-    session.onDisconnect,
+    ...[session.onDisconnect, JSON.stringify(session.hints)],
   ]);
   assert(row !== undefined, "an insert gives its row");
   return { ...row, submission: null };

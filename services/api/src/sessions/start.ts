@@ -1,4 +1,4 @@
-import { parametersSchema, type StartJob } from "@ringside/shared";
+import { hintsSchema, parametersSchema, type StartJob } from "@ringside/shared";
 import type { Transaction } from "../database/database.ts";
 import type { Session } from "../generated/client.ts";
 import { putStartJob } from "../outbox/outbox.ts";
@@ -19,7 +19,7 @@ type Startable = Pick<
   | "startCell"
   | "startState"
   | "notAfter"
->;
+> & { readonly hints: unknown };
 
 /** The job that gives a session's present epoch a machine. */
 export function startJobOf(session: Startable): StartJob {
@@ -35,6 +35,7 @@ export function startJobOf(session: Startable): StartJob {
     cpuPercent: session.cpuPercent,
     idleMinutes: session.idleMinutes,
     onDisconnect: session.onDisconnect,
+    hints: hintsSchema.parse(session.hints),
     state: session.startState,
     notAfterMs: session.notAfter.getTime(),
   };

@@ -4,7 +4,7 @@ import type { Prisma, Session as SessionModel } from "../generated/client.ts";
 export const sessionInclude = { submission: { select: { id: true } } } as const satisfies Prisma.SessionInclude;
 
 /** A session with what its body shows: by Prisma (`sessionInclude`), or by SQL (session-row.ts). */
-export interface SessionRow extends Omit<SessionModel, "presenceAtMs" | "machineAtMs"> {
+export interface SessionRow extends Omit<SessionModel, "presenceAtMs" | "machineAtMs" | "hints"> {
   readonly submission: { readonly id: string } | null;
 }
 

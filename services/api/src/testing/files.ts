@@ -14,6 +14,7 @@ parameters:
   payload: { kind: word, chars: 8 }
 limits: { session_minutes: 30, memory_mib: 64 }
 first_steps: { gdb: [b sys_listen, c], console: [replyhi] }
+hints: [{ en: Set a breakpoint., zh: 设置断点。 }]
 `;
 
 export const RUBRIC_YAML = `
@@ -40,11 +41,12 @@ const CONTENTS = {
   functions: "[]",
 } as const;
 
-/** Puts an image into the cache as `packages/image` lays it out; @param debug in place of the smallest debug file. */
+/** Puts an image into the cache as `packages/image` lays it out. Files given are in place of the smallest ones. */
 export async function writeImage(
   cacheDir: string,
   name: string,
   debug: string | Buffer = CONTENTS.debug,
+  program: string | Buffer = "a program",
 ): Promise<ImageManifest> {
   const inputsDigest = sha256(`inputs of ${name}`);
   const folder = join(cacheDir, "images", name, inputsDigest);
@@ -60,7 +62,7 @@ export async function writeImage(
     debug: await file("vmlinux", debug),
     functions: await file("functions.json", CONTENTS.functions),
   };
-  const programs = { menuos: await file("menuos", "a program") };
+  const programs = { menuos: await file("menuos", program) };
   const lines = [
     ...Object.entries(files).map(([key, each]) => `${key} ${each.sha256}`),
     `programs/menuos ${programs.menuos.sha256}`,

@@ -45,10 +45,10 @@ export class ServedMachine {
 
   constructor({ found, ...options }: ServedMachineOptions) {
     this.#found = found;
-    const { session, arch, qemuVersion, consoleStart, recording, onDisconnect } = found.file;
+    const { session, arch, memoryMib, qemuVersion, consoleStart, recording, onDisconnect, hints } = found.file;
     const { recorder, log, startIs, wakeMachine, nudge } = options;
     const hub = new MachineHub({
-      ...{ recorder, log, wakeMachine, session, arch, qemuVersion, recording, onDisconnect, hints: [] },
+      ...{ recorder, log, wakeMachine, session, arch, memoryMib, qemuVersion, recording, onDisconnect, hints },
       stubPath: found.stubPath,
       presence: options.presence,
       resetWanted: options.resetWanted,

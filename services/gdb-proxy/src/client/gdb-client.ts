@@ -1,8 +1,9 @@
-import { ACK_BYTE, Decoder, encodePacket, type Frame, NAK_BYTE, ProcessIds } from "@ringside/rsp";
+import { ACK_BYTE, Decoder, encodeReply, type Frame, NAK_BYTE, ProcessIds, withRegisters } from "@ringside/rsp";
 import { RingsideError } from "@ringside/shared";
 import { GdbFiles } from "../files/gdb-files.ts";
 import type { Debugger, DebuggerSeat } from "../hub/debugger.ts";
 import {
+  GDB_PACKET_BYTES,
   GDB_UNSENT_BYTES_MAX,
   NAKS_MAX,
   NOISE_BYTES_MAX,
@@ -13,9 +14,11 @@ import {
 import type { Transport } from "./transport.ts";
 
 /** What a gdb's connection uses of its seat. */
-export type GdbPeer = Pick<DebuggerSeat, "takesPackets" | "packet" | "packetWaits" | "interrupt" | "left">;
+export type GdbPeer = Pick<DebuggerSeat, "arch" | "takesPackets" | "packet" | "packetWaits" | "interrupt" | "left">;
 
-type Pending = { readonly kind: "packet"; readonly payload: string } | { readonly kind: "interrupt" };
+/** A packet's payload, or a Ctrl-C. One chunk may bring some ten thousand, so each is as small as it can be. */
+type Pending = string | typeof CTRL_C;
+const CTRL_C = null;
 
 const ACK = Buffer.of(ACK_BYTE);
 const NAK = Buffer.of(NAK_BYTE);
@@ -34,7 +37,7 @@ export class GdbClient implements Debugger {
   readonly #files: GdbFiles | null;
   /** A file is being read for the packet that was taken last. */
   #readsFile = false;
-  readonly #decoder = new Decoder({ runLength: false });
+  readonly #decoder = new Decoder({ runLength: false, bytesMax: GDB_PACKET_BYTES });
   readonly #ids = new ProcessIds();
   #pending: Pending[] = [];
   #taken = 0;
@@ -68,11 +71,12 @@ export class GdbClient implements Debugger {
     });
   }
 
-  /** Sends a reply's payload. */
-  reply(payload: string): void {
+  /** Sends a reply's payload; with a stop go its registers, which gdb would ask for next. */
+  reply(payload: string, registers: string | null = null): void {
     const offers = this.#files !== null && this.#unanswered.startsWith("qSupported");
     this.#unanswered = "";
-    this.#send(offers ? `${payload};${GdbFiles.OFFER}` : payload);
+    const more = offers ? `${payload};${GdbFiles.OFFER}` : payload;
+    this.#send(registers === null ? more : withRegisters(more, this.#peer.arch, registers));
   }
 
   /** Says a line, where gdb can hear it. */
@@ -84,7 +88,7 @@ export class GdbClient implements Debugger {
   changed(): void {}
 
   #send(payload: string): void {
-    this.#lastFrame = encodePacket(this.#ids.toGdb(payload));
+    this.#lastFrame = encodeReply(this.#ids.toGdb(payload));
     if (this.#acksOwed === 0) {
       this.#transport.send(this.#lastFrame);
       return;
@@ -96,7 +100,7 @@ export class GdbClient implements Debugger {
 
   /** Answers the packet that waits with the error, which gdb shows, and ends. */
   end(error: RingsideError): void {
-    const waits = this.#pending.slice(this.#taken).some(({ kind }) => kind === "packet");
+    const waits = this.#pending.slice(this.#taken).some((next) => next !== CTRL_C);
     if (waits && this.#reading !== "closed") this.reply(`E.${error.code}: ${error.message}`);
     this.#close(error);
   }
@@ -138,10 +142,10 @@ export class GdbClient implements Debugger {
       case "packet":
         if (this.#acks === "sent") this.#acksOwed += 1;
         if (frame.payload === "QStartNoAckMode") this.#acks = "off";
-        this.#keep(frame, frame.payload.length);
+        this.#keep(frame.payload);
         break;
       case "interrupt":
-        this.#keep(frame, 1);
+        this.#keepInterrupt();
         break;
       case "nak":
         this.#sendAgain();
@@ -157,10 +161,16 @@ export class GdbClient implements Debugger {
     }
   }
 
-  #keep(pending: Pending, bytes: number): void {
-    this.#pending.push(pending);
-    this.#pendingBytes += bytes;
+  #keep(payload: string): void {
+    this.#pending.push(payload);
+    this.#pendingBytes += payload.length;
     if (this.#pendingBytes > PENDING_BYTES_MAX) this.#close(new RingsideError("frame_too_large"));
+  }
+
+  /** Ctrl-C after Ctrl-C says nothing new. */
+  #keepInterrupt(): void {
+    const waits = this.#pending.length > this.#taken;
+    if (!waits || this.#pending.at(-1) !== CTRL_C) this.#pending.push(CTRL_C);
   }
 
   #sendAgain(): void {
@@ -192,12 +202,13 @@ export class GdbClient implements Debugger {
         break;
       }
       this.#taken += 1;
-      this.#pendingBytes -= next.kind === "packet" ? next.payload.length : 1;
-      if (next.kind === "packet") this.#take(next.payload);
-      else this.#peer.interrupt();
+      this.#pendingBytes -= next === CTRL_C ? 0 : next.length;
+      if (next === CTRL_C) this.#peer.interrupt();
+      else this.#take(next);
     }
-    if (this.#taken === this.#pending.length && this.#taken > 0) {
-      this.#pending = [];
+    // A client that always sends on may never see its queue empty.
+    if (this.#taken >= PENDING_PACKETS_MAX || this.#taken === this.#pending.length) {
+      this.#pending.splice(0, this.#taken);
       this.#taken = 0;
     }
   }
@@ -220,7 +231,7 @@ export class GdbClient implements Debugger {
   }
 
   #mayTake(next: Pending): boolean {
-    if (next.kind === "interrupt") return true;
+    if (next === CTRL_C) return true;
     if (this.#readsFile) return false;
     return this.#peer.takesPackets && this.#transport.unsentBytes <= GDB_UNSENT_BYTES_MAX;
   }

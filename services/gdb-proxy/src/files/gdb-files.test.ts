@@ -131,6 +131,7 @@ async function withGdb(commands: readonly string[]): Promise<{ output: string; r
     const gdb: GdbClient = new GdbClient(
       new TcpTransport(socket),
       {
+        arch: "x86_64",
         takesPackets: true,
         packet: (payload) => {
           reached.push(payload);

@@ -5,10 +5,14 @@ import type { Logger } from "pino";
 import {
   BODY_BYTES_MAX,
   CONNECTION_CHECK_MS,
+  CONNECTIONS_MAX,
+  HALF_MADE_MAX,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
   REQUEST_TIMEOUT_MS,
 } from "../limits.ts";
+import { HalfMade } from "./half-made.ts";
 
 const FRAMEWORK_CODES: Readonly<Record<string, ConstructorParameters<typeof RingsideError>[0]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "payload_too_large",
@@ -23,7 +27,7 @@ function ringsideError(error: unknown): RingsideError {
   return new RingsideError(statusCode < 500 ? "bad_request" : "internal", { cause: error });
 }
 
-/** The HTTP server: bounded headers, bodies and times; every error has the body of errorBodySchema. */
+/** The HTTP server: bounded headers, bodies, connections and times; every error has the body of errorBodySchema. */
 export function createHttp(log: Logger): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
@@ -32,6 +36,7 @@ export function createHttp(log: Logger): FastifyInstance {
     requestIdHeader: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     http: {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -39,6 +44,8 @@ export function createHttp(log: Logger): FastifyInstance {
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
     },
   }) as unknown as FastifyInstance;
+  app.server.maxConnections = CONNECTIONS_MAX + HALF_MADE_MAX;
+  new HalfMade(app.server);
   app.setErrorHandler((cause, request, reply) => {
     const error = ringsideError(cause);
     if (error.code === "internal") request.log.error({ err: error, code: error.code }, "request failed");

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { TcpTransport } from "../client/tcp-transport.ts";
 import type { Transport } from "../client/transport.ts";
 import { CLOSE_GRACE_MS, TCP_ENTRIES_MAX, TCP_ENTRY_MS, TCP_REFUSAL_MS, TCP_STRANGERS_MAX } from "../limits.ts";
+import type { DeadPeers } from "./dead-peers.ts";
 
 export interface TcpEntriesOptions {
   readonly bind: string;
@@ -14,6 +15,7 @@ export interface TcpEntriesOptions {
   readonly ports: { readonly first: number; readonly last: number };
   readonly allow: BlockList;
   readonly log: Logger;
+  readonly peers: DeadPeers;
   readonly entryMs?: number;
 }
 
@@ -98,6 +100,7 @@ export class TcpEntries {
         return;
       }
       server.close();
+      this.#options.peers.watch(socket);
       connect(new TcpTransport(socket)).catch((cause: unknown) => {
         const error = cause instanceof RingsideError ? cause : new RingsideError("internal", { cause });
         this.#options.log.info({ code: error.code }, "refused");

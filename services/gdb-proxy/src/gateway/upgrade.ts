@@ -1,15 +1,32 @@
-import type { IncomingMessage, Server } from "node:http";
+import { randomUUID } from "node:crypto";
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { LINK_PROTOCOL } from "@ringside/link";
-import { closeCodeFor, RingsideError, sessionIdSchema, type TicketClaims, WS_PROTOCOL } from "@ringside/shared";
+import {
+  closeCodeFor,
+  ERRORS,
+  type ErrorBody,
+  RingsideError,
+  sessionIdSchema,
+  type TicketClaims,
+  WS_PROTOCOL,
+} from "@ringside/shared";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Transport } from "../client/transport.ts";
 import { closeWebSocket, WebSocketTransport } from "../client/ws-transport.ts";
-import { CLIENT_FRAGMENTS_MAX, CLIENT_FRAME_BYTES_MAX, CONNECTIONS_MAX } from "../limits.ts";
+import {
+  CLIENT_FRAGMENTS_MAX,
+  CLIENT_FRAME_BYTES_MAX,
+  CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
+  CONNECTIONS_RETRY_SECONDS,
+} from "../limits.ts";
 import type { LinkTransport } from "../link/link-port.ts";
 import { LINK_SERVER } from "../link/link-server.ts";
 import { checkOrigin, ticketOf } from "./credentials.ts";
+import type { DeadPeers } from "./dead-peers.ts";
 import type { TicketUse } from "./tickets.ts";
 
 export interface UpgradeOptions {
@@ -20,6 +37,7 @@ export interface UpgradeOptions {
   readonly connect: (kind: "gdb" | "console", claims: TicketClaims, transport: Transport) => Promise<void>;
   /** The same for a near agent's link, which takes a ticket for gdb. */
   readonly connectLink: (claims: TicketClaims, transport: LinkTransport) => Promise<void>;
+  readonly peers: DeadPeers;
 }
 
 /** What a WebSocket carries: a gdb's bytes, a console's, or a near agent's messages. */
@@ -36,8 +54,9 @@ function useOf(url: string | undefined): { channel: Channel; session: string } {
 }
 
 /**
- * Takes WebSocket upgrades. A refused one is accepted and closed with the error's code, because a browser
- * shows its page nothing of a refused upgrade. Messages are small and uncompressed, but for a link's; fragments are
+ * Takes WebSocket upgrades. One that another site's page asks for is refused with 403, and 429 where there are too many
+ * connections; any other refused one is accepted and closed with the error's code, because a browser shows its page
+ * nothing of a refused upgrade. Messages are small and uncompressed, but for a link's; fragments are
  * few.
  */
 export class Upgrades {
@@ -51,6 +70,8 @@ export class Upgrades {
     handleProtocols: (offered) => (offered.has(WS_PROTOCOL) ? WS_PROTOCOL : false),
   });
   readonly #links = new WebSocketServer({ ...LINK_SERVER, noServer: true });
+  /** Upgrades whose ticket is being looked at. */
+  #admitting = 0;
 
   constructor(http: Server, options: UpgradeOptions) {
     this.#options = options;
@@ -72,31 +93,50 @@ export class Upgrades {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (this.#server.clients.size + this.#links.clients.size >= CONNECTIONS_MAX) {
-      socket.destroy();
+    const early = this.#refusedAtOnce(request);
+    if (early !== null) {
+      this.#options.log.info({ code: early.code }, "an upgrade was refused");
+      answerAndClose(socket, early);
       return;
     }
+    this.#admitting += 1;
     const admitted = await this.#admit(request).catch((error: unknown) => error);
+    this.#admitting -= 1;
     if (socket.destroyed) return;
     // A refused one is answered in its subprotocol, too, or its client does not see why.
     const isLink = isAdmitted(admitted) ? admitted.channel === "link" : speaksLink(request);
     const server = isLink ? this.#links : this.#server;
     server.handleUpgrade(request, socket, head, (ws) => {
-      (socket as Partial<{ setNoDelay(on: boolean): void }>).setNoDelay?.(true);
+      if (socket instanceof Socket) {
+        socket.setNoDelay(true);
+        this.#options.peers.watch(socket);
+      }
       if (isAdmitted(admitted)) this.#connect(ws, admitted);
       else this.#refuse(ws, admitted);
     });
   }
 
+  #refusedAtOnce({ headers }: IncomingMessage): RingsideError | null {
+    try {
+      checkOrigin(headers, this.#options.origins);
+    } catch (error) {
+      return error instanceof RingsideError ? error : new RingsideError("internal", { cause: error });
+    }
+    const open = this.#server.clients.size + this.#links.clients.size + this.#admitting;
+    if (open < CONNECTIONS_MAX) return null;
+    return new RingsideError("rate_limited", {
+      message: "This server has as many connections as it takes: try again soon",
+      retryAfterSeconds: CONNECTIONS_RETRY_SECONDS,
+    });
+  }
+
   async #admit(request: IncomingMessage): Promise<Admitted> {
-    const { origins, redeem } = this.#options;
-    checkOrigin(request.headers, origins);
     const { channel, session } = useOf(request.url);
     if (channel === "link" && !speaksLink(request)) {
       throw new RingsideError("bad_request", { message: `A link speaks ${LINK_PROTOCOL}` });
     }
     const kind = channel === "console" ? "console" : "gdb";
-    return { channel, claims: await redeem(ticketOf(request.headers), { kind, session }) };
+    return { channel, claims: await this.#options.redeem(ticketOf(request.headers), { kind, session }) };
   }
 
   #connect(ws: WebSocket, { channel, claims }: Admitted): void {
@@ -117,6 +157,22 @@ export class Upgrades {
     ws.resume();
     closeWebSocket(ws, closeCodeFor(error.code), error.message);
   }
+}
+
+/** Answers an upgrade as any other request that is refused. */
+function answerAndClose(socket: Duplex, { code, message, retryAfterSeconds }: RingsideError): void {
+  const body = JSON.stringify({ code, message, requestId: randomUUID() } satisfies ErrorBody);
+  const { status } = ERRORS[code];
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+    ...(retryAfterSeconds === undefined ? [] : [`retry-after: ${retryAfterSeconds}`]),
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  const cut = setTimeout(() => socket.destroy(), CLOSE_GRACE_MS);
+  socket.once("close", () => clearTimeout(cut));
 }
 
 /** Whether it offers the subprotocol. */

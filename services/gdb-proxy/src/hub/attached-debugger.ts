@@ -1,14 +1,23 @@
 import type { ResumeAction } from "@ringside/rsp";
 import type { ConnectionRole } from "@ringside/shared";
+import { recordedReply } from "@ringside/trace";
 import { INTERRUPT_KEPT_MS } from "../limits.ts";
 import type { Language } from "../policy/words.ts";
+import type { AheadWish } from "./ahead/log.ts";
 import type { Debugger } from "./debugger.ts";
 import type { OwnBreakpoints } from "./ledger.ts";
 import type { HubPorts } from "./ports.ts";
 import type { Range } from "./range.ts";
 
 /** How a debugger lets the machine run. */
-export type Run = { readonly action: ResumeAction; readonly payload: string } | ({ readonly action: "range" } & Range);
+export type Run =
+  | {
+      readonly action: ResumeAction;
+      readonly payload: string;
+      /** Of a step: more of the same are likely to be asked for. */
+      readonly ahead?: AheadWish;
+    }
+  | ({ readonly action: "range"; readonly ahead?: AheadWish } & Range);
 
 export const RUN_ON: Run = { payload: "vCont;c", action: "continue" };
 
@@ -85,18 +94,19 @@ export class AttachedDebugger {
     this.#arriving = false;
   }
 
-  reply(payload: string): void {
-    this.#ports.record({ type: "gdb.reply", connection: this.connection, data: payload });
+  /** @param registers as Debugger.reply() says; the stop's own record has them, so that of the reply has not */
+  reply(payload: string, registers: string | null = null): void {
+    this.#ports.record({ type: "gdb.reply", connection: this.connection, data: recordedReply(payload) });
     this.#ports.flush();
-    this.debugger.reply(payload);
+    this.debugger.reply(payload, registers);
   }
 
   /** Gives it the stop that it waits for, or what came instead; nothing where it waits for none. */
-  answerWait(payload: string): void {
+  answerWait(payload: string, registers: string | null = null): void {
     if (this.#awaits === null) return;
     this.#awaits = null;
     this.isBehind = false;
-    this.reply(payload);
+    this.reply(payload, registers);
   }
 
   /** It waits for a stop. A Ctrl-C that came shortly before means this run. @param run null: somebody else's */

@@ -1,4 +1,6 @@
 import type { RingsideError } from "@ringside/shared";
+import type { StepsTaken } from "./ahead/log.ts";
+import type { StepsBack } from "./ahead/steps-back.ts";
 import { AttachedDebugger, type Attaching } from "./attached-debugger.ts";
 import type { AttachedBefore, Debugger } from "./debugger.ts";
 import type { Leaving } from "./leaving.ts";
@@ -10,6 +12,7 @@ export interface AttendanceParts extends HubParts {
   readonly leaving: Leaving;
   readonly orders: Orders;
   readonly requests: Requests;
+  readonly stepsBack: StepsBack;
   /** @throws RingsideError machine_gone */
   mustBeThere(): void;
   /** The machine may have to stop, or to run. */
@@ -39,11 +42,12 @@ export class Attendance {
    * @throws RingsideError debugger_busy, rate_limited, machine_gone
    */
   attach(one: AttachedDebugger, again: AttachedBefore | null = null): void {
-    const { seats, leaving, requests, stub, ports, mustBeThere, takeHold } = this.#parts;
+    const { seats, leaving, requests, stepsBack, stub, ports, mustBeThere, takeHold } = this.#parts;
     mustBeThere();
     seats.mustTake(one.role);
     seats.add(one);
     const isThere = seats.driver === one && leaving.driverCame();
+    for (const taken of again?.back ?? []) stepsBack.want(one, taken);
     if (again !== null) requests.carryOn(one, again, isThere && stub.state.kind === "stopped");
     if (stub.state.kind === "asleep") ports.wakeMachine();
     else takeHold();
@@ -70,6 +74,16 @@ export class Attendance {
     one.interrupt(stub.state.kind !== "interrupting");
     if (stub.state.kind === "asleep") ports.wakeMachine();
     else if (one.wantsStopNow) takeHold();
+    else settle();
+  }
+
+  /** See DebuggerSeat.back(). */
+  back(one: AttachedDebugger, taken: StepsTaken): void {
+    const { seats, stepsBack, stub, ports, settle } = this.#parts;
+    if (!seats.has(one)) return;
+    stepsBack.want(one, taken);
+    if (!stepsBack.isWanted) return;
+    if (stub.state.kind === "asleep") ports.wakeMachine();
     else settle();
   }
 

@@ -80,6 +80,23 @@ export function* weigh(
   return yield* stepOver(reply, cut);
 }
 
+/** Weighs the stop of a watchpoint for writes: one that changed nothing is for nobody. The machine stands behind it. */
+export function* weighWrite(
+  reply: string,
+  areSame: Conversation<boolean>,
+  { misses, cut }: { readonly misses: number; readonly cut: Cut },
+): Journey<Weighed> {
+  if (!(yield* asking(areSame))) return { kind: "stands", reply, missed: false };
+  if ((misses + 1) % CONDITION_MISSES_PER_TURN_MAX === 0) yield { kind: "rest" };
+  return cut.wanted ? { kind: "cut" } : { kind: "passed" };
+}
+
+/** Where a watchpoint was written to; null for any other stop. */
+export function writtenAt(reply: string): bigint | null {
+  const stop = parseStopReply(reply);
+  return stop?.kind === "signal" && stop.watch?.access === "write" ? stop.watch.address : null;
+}
+
 /** Steps over the breakpoint that the machine stands at: QEMU would stop at it again at once. */
 export function* stepOver(reply: string, cut: Cut): Journey<Weighed> {
   if (cut.wanted) return { kind: "cut" };

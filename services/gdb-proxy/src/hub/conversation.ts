@@ -1,13 +1,34 @@
+import { STUB_PACKETS_AHEAD_MAX } from "../limits.ts";
+
 /**
- * A conversation with the stopped stub, as a pure generator: it yields the payload of a packet to send and
- * is given the payload of the stub's answer; yielding null sends nothing and waits for one more packet.
+ * What a Conversation yields: the payload of a packet to send, whose answer it waits for; null: nothing is sent, and it
+ * waits for one more packet; `ahead`: the packet is sent and nothing is waited for. Answers come in order.
  */
-export type Conversation<T> = Generator<string | null, T, string>;
+export type Saying = string | null | { readonly ahead: string };
+
+/**
+ * A conversation with the stopped stub, as a pure generator: it is given the payload of what it waits for (nothing for
+ * `ahead`), and waits for all answers before it ends.
+ */
+export type Conversation<T> = Generator<Saying, T, string>;
+
+/** Asks questions of which none depends on another's answer: the stub has several at a time. The answers in order. */
+export function* askAll(payloads: readonly string[]): Conversation<readonly string[]> {
+  const replies: string[] = [];
+  let sent = 0;
+  while (replies.length < payloads.length) {
+    for (; sent < payloads.length && sent - replies.length < STUB_PACKETS_AHEAD_MAX; sent += 1) {
+      yield { ahead: payloads[sent] ?? "" };
+    }
+    replies.push(yield null);
+  }
+  return replies;
+}
 
 /** What a Journey does next. Given back: the stub's answer, the stop reply after the step, or nothing. */
-type Stride =
+export type Stride =
   /** As a Conversation yields. */
-  | { readonly kind: "ask"; readonly payload: string | null }
+  | { readonly kind: "ask"; readonly payload: Saying }
   /** Lets the machine take one step. */
   | { readonly kind: "step"; readonly payload: string }
   /** Gives way to other machines. */

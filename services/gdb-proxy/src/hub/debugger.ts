@@ -1,4 +1,5 @@
 import type { Arch, ConnectionRole, RingsideError } from "@ringside/shared";
+import type { AheadLog, AheadWish, StepsTaken } from "./ahead/log.ts";
 import type { Conversation } from "./conversation.ts";
 
 /**
@@ -28,12 +29,17 @@ export interface AttachedBefore {
   readonly inserted: readonly string[];
   /** The resume whose stop it waits for, as it was sent; null: it waits for none. */
   readonly awaits: string | null;
+  /** Steps ahead of which it has taken some only, as back() is told. */
+  readonly back?: readonly StepsTaken[];
 }
 
 /** A connected debugger, as the hub calls it: gdb itself (GdbClient) or a near agent with its gdb (NearLink). */
 export interface Debugger {
-  /** The answer to the packet that it sent last, or the stop that it waits for. */
-  reply(payload: string): void;
+  /**
+   * The answer to the packet that it sent last, or the stop that it waits for.
+   * @param registers with a stop, where they are known: the `g` reply of the stop's thread
+   */
+  reply(payload: string, registers?: string | null): void;
   /** Its next packet may be taken now. */
   wake(): void;
   /** Registers, memory or the run state have changed by somebody else's doing: nothing that it read is true any more. */
@@ -56,6 +62,8 @@ export interface StoppedView {
   readonly registers: string | null;
   /** Whether the stop ended a single step, or a range of them, of this debugger. */
   readonly stepped: boolean;
+  /** Steps that were taken with the one that it has asked for; it is told the first one's stop. */
+  readonly ahead?: AheadLog | null;
 }
 
 /** The hub, as one debugger sees it. */
@@ -63,12 +71,19 @@ export interface DebuggerSeat {
   /** Its number in the trace. */
   readonly connection: number;
   readonly arch: Arch;
+  /** Of the guest's memory; null where it is not known. */
+  readonly memoryMib: number | null;
   /** The target description: file name → text; known once the debugger was woken. */
   readonly features: ReadonlyMap<string, string>;
   /** True where packet() and read() may be called. */
   readonly takesPackets: boolean;
-  /** Takes a packet's payload; reply() follows, once (never for `k`). */
-  packet(payload: string): void;
+  /**
+   * Takes a packet's payload; reply() follows, once (never for `k`).
+   * @param ahead of a step: how many of the same are likely to follow
+   */
+  packet(payload: string, ahead?: AheadWish): void;
+  /** Of steps ahead only some were asked for: the machine is taken back to those before anything else is done. */
+  back(taken: StepsTaken): void;
   /**
    * Asks the stopped machine's stub what changes nothing; `done` is called when it has been asked. Where the machine
    * runs on without this debugger (an observer's view), the talk is not run and `done` is called at once.

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { STOP_FRAMES_MAX, STOP_READS_MAX } from "../limits.ts";
+import { playTalk } from "../testing/play-talk.ts";
 import { returnAddresses } from "./frames.ts";
 
 const CODE = 0xffff_ffff_8100_1000n;
@@ -44,10 +45,7 @@ function walk(
   registers: Record<string, bigint>,
   arch: "x86_64" | "i386" = "x86_64",
 ): readonly string[] {
-  const talk = returnAddresses(arch, new Map(Object.entries(registers)));
-  let next = talk.next("");
-  while (!next.done) next = talk.next(memory.answer(next.value ?? ""));
-  return next.value;
+  return playTalk(returnAddresses(arch, new Map(Object.entries(registers))), (payload) => memory.answer(payload));
 }
 
 /** Two callers above a function whose frame begins at `frame`; the chain ends as Linux marks it. */
@@ -126,24 +124,26 @@ describe("returnAddresses", () => {
       fc.property(anything, words, words, words, (answer, rip, rsp, rbp) => {
         const talk = returnAddresses("x86_64", new Map(Object.entries({ rip, rsp, rbp })));
         let reads = 0;
-        let next = talk.next("");
-        for (; !next.done; reads += 1) next = talk.next(answer(next.value));
+        const found = playTalk(talk, (payload) => {
+          reads += 1;
+          return answer(payload);
+        });
         expect(reads).toBeLessThanOrEqual(STOP_READS_MAX + 1);
-        expect(next.value.length).toBeLessThanOrEqual(STOP_FRAMES_MAX);
+        expect(found.length).toBeLessThanOrEqual(STOP_FRAMES_MAX);
       }),
     );
     // A rising chain without end.
     const talk = returnAddresses("x86_64", new Map(Object.entries({ rip: CODE, rsp: STACK, rbp: STACK })));
-    let next = talk.next("");
     let reads = 0;
-    for (; !next.done; reads += 1) {
-      const [address = "", length = ""] = (next.value ?? "").slice(1).split(",");
+    const found = playTalk(talk, (payload) => {
+      reads += 1;
+      const [address = "", length = ""] = payload.slice(1).split(",");
       const words = Buffer.alloc(Number.parseInt(length, 16) + 8);
       for (let at = 0; at + 8 < words.length; at += 8)
         words.writeBigUInt64LE(BigInt(`0x${address}`) + BigInt(at) + 16n, at);
-      next = talk.next(words.subarray(0, Number.parseInt(length, 16)).toString("hex"));
-    }
+      return words.subarray(0, Number.parseInt(length, 16)).toString("hex");
+    });
     expect(reads).toBeLessThanOrEqual(STOP_READS_MAX + 1);
-    expect(next.value.length).toBeLessThanOrEqual(STOP_FRAMES_MAX);
+    expect(found.length).toBeLessThanOrEqual(STOP_FRAMES_MAX);
   });
 });

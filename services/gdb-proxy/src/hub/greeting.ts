@@ -30,18 +30,26 @@ function* readFeatures(): Conversation<ReadonlyMap<string, string>> {
   const features = new Map<string, string>();
   const wanted = ["target.xml"];
   for (const name of wanted) {
-    const text = yield* readFeature(name);
+    const text = compact(yield* readFeature(name));
     features.set(name, text);
-    for (const [, included] of text
-      .replaceAll(/<!--[\s\S]*?-->/g, "")
-      .matchAll(/<xi:include href="([\w.-]{1,100})"/g)) {
+    for (const [, included] of text.matchAll(INCLUDE)) {
       if (included === undefined || wanted.includes(included)) continue;
       if (wanted.length >= FEATURE_FILES_MAX) throw unexpected("qXfer");
       wanted.push(included);
     }
   }
-  return features;
+  const target = features.get("target.xml") ?? "";
+  const whole = target.replaceAll(INCLUDE, (_include, name: string) => bodyOf(features.get(name) ?? ""));
+  return features.set("target.xml", whole);
 }
+
+const INCLUDE = /<xi:include href="([\w.-]{1,100})"\/>/g;
+
+/** A document without its head: as it stands in another. */
+const bodyOf = (xml: string): string => xml.replaceAll(/<[?!][^>]*>/g, "");
+
+/** Without what says nothing to gdb, which reads it in pieces of 4 KiB: comments, and space between tags. */
+const compact = (xml: string): string => xml.replaceAll(/<!--[\s\S]*?-->/g, "").replaceAll(/>\s+</g, "><");
 
 function* readFeature(name: string): Conversation<string> {
   let text = "";

@@ -2,7 +2,7 @@ import type { ConnectionRole } from "@ringside/shared";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attached, Bench, type BenchDebugger } from "../testing/hub-bench.ts";
-import { StubModel } from "../testing/stub-model.ts";
+import { registersHex, StubModel } from "../testing/stub-model.ts";
 
 type Move =
   | { readonly kind: "deliver" | "settle" | "stop" | "operator" }
@@ -19,7 +19,19 @@ const monitor = (text: string): string => `qRcmd,${Buffer.from(text).toString("h
 const [NEVER, ALWAYS] = ["X3,220027", "X3,220127"];
 
 const PAYLOADS = [
-  ...["g", "?", "m1000,8", "m1000,1600", "M1000,2:abcd", "P10=00", "G00", "p10", "Z0,1000,1", "Z0,2000,1", "Z2,3000,8"],
+  ...[
+    "g",
+    "?",
+    "m1000,8",
+    "m1000,1600",
+    "M1000,2:abcd",
+    "P10=00",
+    `G${registersHex()}`,
+    "p10",
+    "Z0,1000,1",
+    "Z0,2000,1",
+    "Z2,3000,8",
+  ],
   ...["z0,1000,1", "z2,3000,8", "vCont;c", "vCont;s:1;c", "vCont;C05:1", "c", "s", "C05", "Hg1", "T1", "qC"],
   ...["D", "k", "vKill;1", "vAttach;1", "!", "vCont?", "qSupported:multiprocess+", "QStartNoAckMode", "qAttached"],
   ...[monitor("migrate exec:id"), "bs", "bc", "F1", "R00", "vRun;00", "Qqemu.PhyMemMode:1", "qqemu.sstep", "X0,1:a"],
@@ -93,7 +105,7 @@ const moves = fc.array(
 
 /** Several debuggers at a bench, and what each of them has inserted, as far as it was told so. */
 class Play {
-  readonly bench = new Bench(new StubModel(), { hints: ["one"] });
+  readonly bench = new Bench(new StubModel(), { hints: [{ en: "one", zh: "一" }] });
   here: readonly BenchDebugger[] = [];
   still = false;
   #checked = 0;

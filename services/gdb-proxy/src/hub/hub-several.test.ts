@@ -184,7 +184,8 @@ describe("a debugger that describes", () => {
     expect(near.ask("P10=00")).toEqual(["OK"]);
     expect(near.described).toHaveLength(3);
     expect(near.described.at(-1)?.registers).toHaveLength(1216);
-    expect(bench.stub.packets).toEqual(["P10=00", "g", "m4000,40"]);
+    expect(bench.stub.packets).toEqual(["P10=00", "g", "m4000,40", "m5000,40", "m6000,40"]);
+    expect(bench.stub.mostUnderWay).toBe(3);
     expect(bench.faults).toEqual([]);
   });
 
@@ -277,7 +278,12 @@ describe("the driver's seat", () => {
   });
 
   it("brings what monitor does to those who may: typing, answers, hints, languages", () => {
-    const bench = attached({ hints: ["look at rax", "and at rdi"] });
+    const bench = attached({
+      hints: [
+        { en: "look at rax", zh: "看 rax" },
+        { en: "and at rdi", zh: "再看 rdi" },
+      ],
+    });
     expect(told(bench.ask(monitor("type replyhi"))[0])).toContain("Typed");
     expect(told(bench.ask(monitor("restart-program"))[0])).toContain("Ctrl-C");
     expect(bench.typed).toEqual(["replyhi\r", "\x03exit\r"]);
@@ -290,6 +296,7 @@ describe("the driver's seat", () => {
       expect.stringMatching(/from the first again[\s\S]*Hint 1 of 2/),
     ]);
     expect(told(bench.ask(monitor("lang zh"))[0])).toContain("中文");
+    expect(told(bench.ask(monitor("hint"))[0])).toBe("提示 2/2:再看 rdi\n");
     expect(told(bench.ask(monitor("reset"))[0])).toContain("全新的虚拟机");
     expect(bench.resets).toEqual(["usr_1"]);
   });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { RingsideError } from "@ringside/shared";
+import type { AheadWish } from "./ahead/log.ts";
+import { StepsBack } from "./ahead/steps-back.ts";
 import { type AttachedDebugger, type Attaching, RUN_ON, type Run } from "./attached-debugger.ts";
 import { Attendance } from "./attendance.ts";
 import type { Conversation } from "./conversation.ts";
@@ -39,6 +41,7 @@ export class Hub {
   readonly #leaving: Leaving;
   readonly #orders: Orders;
   readonly #telling: Telling;
+  readonly #stepsBack: StepsBack;
   readonly #stops: Stops;
   readonly #requests: Requests;
   readonly #attendance: Attendance;
@@ -59,7 +62,9 @@ export class Hub {
     this.#orders = new Orders(ports, this.#seats, machine);
     const parts = { ports, stub: this.#stub, known: this.#known, seats: this.#seats, glances: this.#glances };
     this.#telling = new Telling(parts);
-    const all = { ...parts, leaving: this.#leaving, orders: this.#orders, telling: this.#telling };
+    this.#stepsBack = new StepsBack({ ...parts, telling: this.#telling });
+    const both = { telling: this.#telling, stepsBack: this.#stepsBack };
+    const all = { ...parts, ...both, leaving: this.#leaving, orders: this.#orders };
     const stands = () => this.#nowStopped();
     this.#stops = new Stops({ ...all, isHeld: () => this.#isHeld, settle, stands });
     const takeHold = () => this.#takeHold();
@@ -177,7 +182,10 @@ export class Hub {
    */
   rejoin(how: "stands" | "runs"): void {
     assert(this.state === "asleep", "only what sleeps is woken");
-    if (how === "runs") this.#known.forgetStop();
+    if (how === "runs") {
+      this.#known.forgetStop();
+      this.#stepsBack.drop();
+    }
     if (how === "runs" && this.isFree) this.#stub.become("unconnected");
     else this.#stub.connect();
   }
@@ -201,9 +209,9 @@ export class Hub {
   }
 
   /** A debugger's packet; only while takes(). */
-  packet(one: AttachedDebugger, payload: string): void {
+  packet(one: AttachedDebugger, payload: string, ahead?: AheadWish): void {
     assert(this.takes(one), "a packet out of turn");
-    this.#requests.packet(one, payload);
+    this.#requests.packet(one, payload, ahead);
   }
 
   /** See DebuggerSeat.read(); only while takes(). */
@@ -255,6 +263,7 @@ export class Hub {
     this.#known.ledger.clear();
     this.#dropStub();
     this.#known.forgetStop();
+    this.#stepsBack.drop();
   }
 
   #dropStub(): void {
@@ -266,6 +275,7 @@ export class Hub {
   /** Whoever stopped the machine may have resumed it since, which a stub does not say: connecting stops it. */
   #connectAnew(): void {
     this.#known.forgetStop();
+    this.#stepsBack.drop();
     this.#known.ledger.stubForgot();
     this.#stub.connect();
   }
@@ -304,7 +314,8 @@ export class Hub {
     if (this.#still === "here") return;
     const { driver } = this.#seats;
     const { ledger } = this.#known;
-    if (this.#telling.due(() => this.#nowStopped())) return;
+    const nowStopped = () => this.#nowStopped();
+    if (this.#stepsBack.due(nowStopped) || this.#telling.due(nowStopped)) return;
     const hasWork = this.#mayRun ? !ledger.isInStep : !this.#isHeld && ledger.stubHasUnwanted;
     if (hasWork) this.#bringInStep();
     else if (!this.#mayRun) this.#stand();
@@ -340,9 +351,14 @@ export class Hub {
     const over = run === RUN_ON && this.#known.standsAtBreakpoint;
     this.#ports.record({ type: "machine.resumed", connection, action: run.action });
     this.#known.ran();
+    this.#stepsBack.drop();
     this.#telling.changed(connection);
+    const { payload, ahead: wish } = run;
+    const ahead = wish !== undefined && this.#mayGoAhead ? { connection, payload, wish } : null;
     if (run.action === "range") {
-      this.#stops.stepThrough(run);
+      this.#stops.stepThrough(run, ahead);
+    } else if (ahead !== null) {
+      this.#stops.stepAhead(ahead);
     } else if (over) {
       this.#stops.runOver(stopReply);
     } else {
@@ -350,6 +366,12 @@ export class Hub {
     }
     for (const one of this.#seats.all) one.sayFarewell();
     this.#settle();
+  }
+
+  /** Nobody else is there to see it, and no log of QEMU's would lack what is taken back. */
+  get #mayGoAhead(): boolean {
+    const { machine } = this.#known;
+    return machine.arch === "x86_64" && !machine.recording && this.#seats.all.length === 1;
   }
 
   /** Somebody drives and has not let go. */

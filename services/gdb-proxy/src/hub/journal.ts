@@ -14,8 +14,10 @@ export function* journalled(
   if (icount === null) return "E22";
   let step = talk.next("");
   while (!step.done) {
-    if (step.value !== null) record({ type: "machine.written", icount, data: step.value });
-    step = talk.next(yield step.value);
+    const { value } = step;
+    const data = value === null || typeof value === "string" ? value : value.ahead;
+    if (data !== null) record({ type: "machine.written", icount, data });
+    step = talk.next(yield value);
   }
   return step.value;
 }

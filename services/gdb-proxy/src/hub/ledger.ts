@@ -1,8 +1,6 @@
-import type { BreakpointType, PacketOf } from "@ringside/rsp";
-import { BREAKPOINT_TYPES } from "@ringside/rsp";
+import { type Breakpoint, isOfCode, placeOf } from "./breakpoint.ts";
 import type { Conversation } from "./conversation.ts";
-
-export type Breakpoint = Pick<PacketOf<"Z">, "type" | "address" | "length">;
+import { WatchedValues } from "./watched-values.ts";
 
 /** A breakpoint that a debugger has inserted; without conditions it stops always. */
 export interface Wanted {
@@ -22,7 +20,7 @@ export interface OwnBreakpoints {
   unwant(breakpoint: Breakpoint): void;
   /** True where the stub has it already, whoever wanted it. */
   stubHas(breakpoint: Breakpoint): boolean;
-  /** It inserts one, and the stub is told now: it may refuse. */
+  /** It inserts one, and the stub is told now if it has it not: it may refuse. */
   insertNow(breakpoint: Breakpoint): Conversation<string>;
 }
 
@@ -35,6 +33,7 @@ export interface OwnBreakpoints {
 export class BreakpointLedger {
   readonly #wanted = new Map<number, Map<string, Wanted>>();
   readonly #inserted = new Map<string, Breakpoint>();
+  readonly #values = new WatchedValues();
   /** Of code: address → what stands there. Made anew after each change. */
   #byAddress: ReadonlyMap<bigint, readonly Wanted[]> | null = null;
 
@@ -76,6 +75,7 @@ export class BreakpointLedger {
   /** Nobody wants any. */
   clear(): void {
     this.#wanted.clear();
+    this.#values.clear();
     this.#byAddress = null;
   }
 
@@ -83,6 +83,25 @@ export class BreakpointLedger {
   at(address: bigint): readonly Wanted[] {
     this.#byAddress ??= this.#codeByAddress();
     return this.#byAddress.get(address) ?? [];
+  }
+
+  /** A debugger has written memory: what it compares watched values with is not known any more. */
+  memoryWritten(): void {
+    this.#values.forget();
+  }
+
+  /** What watches an address for writes; empty where reads of it are watched as well. */
+  writesWatched(address: bigint): readonly Breakpoint[] {
+    const there = [...this.#wanted.values()]
+      .flatMap((wanted) => [...wanted.values()])
+      .map(({ breakpoint }) => breakpoint)
+      .filter((one) => !isOfCode(one) && address >= one.address && address < one.address + BigInt(one.length));
+    return there.every(({ type }) => type === "write") ? there : [];
+  }
+
+  /** True where a write has changed nothing at these. */
+  areSame(watches: readonly Breakpoint[]): Conversation<boolean> {
+    return this.#values.areSame(watches);
   }
 
   get hasConditions(): boolean {
@@ -139,10 +158,11 @@ export class BreakpointLedger {
 
   *#insertNow(breakpoint: Breakpoint, want: () => void): Conversation<string> {
     const place = placeOf(breakpoint);
-    const reply = yield `Z${place}`;
+    const reply = this.#inserted.has(place) ? "OK" : yield `Z${place}`;
     if (reply !== "OK") return reply;
     this.#inserted.set(place, breakpoint);
     want();
+    if (breakpoint.type === "write") yield* this.#values.inserted(breakpoint);
     return reply;
   }
 
@@ -155,8 +175,8 @@ export class BreakpointLedger {
     const places = new Map<bigint, Wanted[]>();
     for (const wanted of this.#wanted.values()) {
       for (const one of wanted.values()) {
-        const { type, address } = one.breakpoint;
-        if (type !== "software" && type !== "hardware") continue;
+        const { address } = one.breakpoint;
+        if (!isOfCode(one.breakpoint)) continue;
         const there = places.get(address);
         if (there === undefined) places.set(address, [one]);
         else there.push(one);
@@ -164,11 +184,4 @@ export class BreakpointLedger {
     }
     return places;
   }
-}
-
-const numberOf = (type: BreakpointType): number => BREAKPOINT_TYPES.indexOf(type);
-
-/** `type,address,length` as packets write it. */
-function placeOf({ type, address, length }: Breakpoint): string {
-  return `${numberOf(type)},${address.toString(16)},${length.toString(16)}`;
 }

@@ -197,6 +197,7 @@ export class MachineHub {
     return {
       connection,
       arch: this.#options.arch,
+      memoryMib: this.#options.memoryMib,
       get features() {
         return hub.features;
       },
@@ -204,7 +205,8 @@ export class MachineHub {
         const one = attached();
         return one !== null && hub.takes(one);
       },
-      packet: (payload) => guarded((one) => hub.packet(one, payload)),
+      packet: (payload, ahead) => guarded((one) => hub.packet(one, payload, ahead)),
+      back: (taken) => guarded((one) => hub.attendance.back(one, taken)),
       read: (talk, done) => guarded((one) => hub.read(one, talk, done)),
       packetWaits: () => hub.packetWaits(),
       interrupt: () => guarded((one) => hub.attendance.interrupt(one)),

@@ -1,7 +1,7 @@
 import { registersOf } from "@ringside/rsp";
-import type { Arch, OnDisconnect } from "@ringside/shared";
+import type { Arch, Hint, OnDisconnect } from "@ringside/shared";
 import type { NewTraceEvent } from "@ringside/trace";
-import type { Asker, PolicyView, Present } from "../policy/decision.ts";
+import type { Asker, KnownThreads, PolicyView, Present } from "../policy/decision.ts";
 import { type AttachedDebugger, interruptedReply } from "./attached-debugger.ts";
 import { PROGRAM_COUNTER } from "./conditions.ts";
 import type { Conversation } from "./conversation.ts";
@@ -12,12 +12,14 @@ import { describeStop } from "./stop.ts";
 export interface HubMachine {
   readonly session: string;
   readonly arch: Arch;
+  /** Of the guest's memory; null where it is not known. */
+  readonly memoryMib: number | null;
   readonly qemuVersion: string;
   /** QEMU records it for a replay. */
   readonly recording: boolean;
   readonly onDisconnect: OnDisconnect;
   /** What `monitor hint` says, one after the other. */
-  readonly hints: readonly string[];
+  readonly hints: readonly Hint[];
 }
 
 /** How a stop came about, for its record. */
@@ -32,7 +34,7 @@ export interface StopCause {
 export class MachineKnowledge {
   readonly machine: HubMachine;
   readonly ledger = new BreakpointLedger();
-  readonly #threads: { list: string | null } = { list: null };
+  readonly #threads: KnownThreads = { list: null, document: null };
   #features: ReadonlyMap<string, string> = new Map();
   /** Of the last stop; empty where it is not known how the machine stands. */
   #stopReply = "";
@@ -69,6 +71,11 @@ export class MachineKnowledge {
     return this.#registers;
   }
 
+  /** Those of the last stop's thread, while they are known and true. */
+  get stopRegisters(): string | null {
+    return this.#thread === null ? this.#registers : null;
+  }
+
   /** Guest instructions up to this stop, in a recorded machine. */
   get icount(): number | null {
     return this.#icount;
@@ -87,15 +94,23 @@ export class MachineKnowledge {
       ...{ arch, qemuVersion, recording, runs, asker, present },
       stopReply: this.#stopReply,
       registers: !runs && one.thread === this.#thread ? this.#registers : null,
+      stopRegisters: runs ? null : this.stopRegisters,
       forgetRegisters: () => this.forgetRegisters(),
       choseThread: (thread) => {
         one.thread = thread;
-        this.#thread = thread;
+        if (thread !== null) this.#thread = thread;
       },
       features: this.#features,
       ledger: one.breakpoints,
       threads: this.#threads,
     };
+  }
+
+  /** Steps of it were taken back. @param registers the `g` reply; empty where it is not known */
+  standsAt(stopReply: string, registers: string): void {
+    this.#stopReply = stopReply;
+    this.#thread = null;
+    this.#registers = registers === "" ? null : registers;
   }
 
   /** Something may have changed them, or which thread they are of. */
@@ -137,12 +152,15 @@ export class MachineKnowledge {
     this.#registers = null;
     this.#icount = null;
     this.#thread = null;
+    const { document } = this.#threads;
+    if (document !== null) this.#threads.document = { ...document, isNow: false };
   }
 
   forgetStop(): void {
     this.ran();
     this.#stopReply = "";
     this.#threads.list = null;
+    this.#threads.document = null;
   }
 
   /** First words; the stop reply that they brought. */

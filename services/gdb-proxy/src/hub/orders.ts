@@ -79,11 +79,11 @@ export class Orders {
   #hint(one: AttachedDebugger): string {
     const { hints } = this.#machine;
     const given = this.#hintsGiven.get(one) ?? 0;
-    const text = hints[given % hints.length];
-    if (text === undefined) return inWords(one.language, "no hint");
+    const next = hints[given % hints.length];
+    if (next === undefined) return inWords(one.language, "no hint");
     this.#hintsGiven.set(one, given + 1);
     const number = (given % hints.length) + 1;
-    const hint = inWords(one.language, "hint", { number, count: hints.length, text });
+    const hint = inWords(one.language, "hint", { number, count: hints.length, text: next[one.language] });
     const again = given >= hints.length && number === 1;
     return again ? `${inWords(one.language, "no more hints")}\n${hint}` : hint;
   }

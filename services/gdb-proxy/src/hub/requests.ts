@@ -4,6 +4,8 @@ import { BREAKPOINTS_MAX, NOTED_CHARS_MAX } from "../limits.ts";
 import type { Decision, PolicyView } from "../policy/decision.ts";
 import { monitorReply } from "../policy/monitor.ts";
 import { decide } from "../policy/table.ts";
+import type { AheadWish } from "./ahead/log.ts";
+import type { StepsBack } from "./ahead/steps-back.ts";
 import { type AttachedDebugger, RUN_ON, type Run } from "./attached-debugger.ts";
 import type { Conversation } from "./conversation.ts";
 import type { AttachedBefore } from "./debugger.ts";
@@ -16,6 +18,7 @@ export interface RequestsParts extends HubParts {
   readonly leaving: Leaving;
   readonly orders: Orders;
   readonly telling: Telling;
+  readonly stepsBack: StepsBack;
   isPaused(): boolean;
   /** What was asked may let the machine run, or stop it. */
   settle(): void;
@@ -73,12 +76,12 @@ export class Requests {
     return this.#waking === "again";
   }
 
-  packet(one: AttachedDebugger, payload: string): void {
+  packet(one: AttachedDebugger, payload: string, ahead?: AheadWish): void {
     const { ports, seats, glances } = this.#parts;
     ports.record({ type: "gdb.packet", connection: one.connection, data: payload });
     glances.asked(one);
     seats.served(one);
-    this.#carryOut(one, decide(payload, this.#view(one)));
+    this.#carryOut(one, decide(payload, this.#view(one)), ahead);
   }
 
   read(one: AttachedDebugger, talk: Conversation<void>, done: () => void): void {
@@ -155,11 +158,11 @@ export class Requests {
     }));
   }
 
-  #carryOut(one: AttachedDebugger, decision: Decision): void {
+  #carryOut(one: AttachedDebugger, decision: Decision, ahead?: AheadWish): void {
     const { ports, known, seats, stub, glances, leaving, orders, settle, takeHold } = this.#parts;
     switch (decision.kind) {
       case "answer":
-        one.reply(decision.reply);
+        one.reply(decision.reply, decision.registers);
         break;
       case "refuse":
         ports.record({ type: "gdb.refused", connection: one.connection, why: decision.why });
@@ -170,7 +173,7 @@ export class Requests {
         break;
       case "resume":
         leaving.driverGoesOn();
-        one.waitForStop(runOf(decision));
+        one.waitForStop(runOf(decision, ahead));
         settle();
         break;
       case "wait":
@@ -184,7 +187,7 @@ export class Requests {
         break;
       case "attach":
         if (one.detached) one.holdAgain(seats.driver === one ? RUN_ON : null);
-        else one.reply(known.stopReply);
+        else one.reply(known.stopReply, stub.state.kind === "stopped" ? known.stopRegisters : null);
         takeHold();
         break;
       case "order":
@@ -213,8 +216,9 @@ export class Requests {
   }
 
   #ask(one: AttachedDebugger, { talk, writes }: Extract<Decision, { kind: "ask" }>): void {
-    const { known, stub, seats, telling, ports, stands } = this.#parts;
+    const { known, stub, seats, telling, stepsBack, ports, stands } = this.#parts;
     const { machine, icount } = known;
+    if (writes) stepsBack.drop();
     const asked = writes && machine.recording ? journalled(talk, icount, (event) => ports.record(event)) : talk;
     stub.talk(known.inThreadOf(one, asked), (reply) => {
       const answer = () => {
@@ -223,6 +227,7 @@ export class Requests {
         stands();
       };
       if (writes) {
+        known.ledger.memoryWritten();
         telling.changed(one.connection);
         telling.afterWrite(one, answer);
       } else {
@@ -232,9 +237,11 @@ export class Requests {
   }
 }
 
-const runOf = (decision: Extract<Decision, { kind: "resume" }>): Run => {
+const runOf = (decision: Extract<Decision, { kind: "resume" }>, ahead?: AheadWish): Run => {
   const { action, payload } = decision;
-  return action === "range" ? { action, payload, start: decision.start, end: decision.end } : { action, payload };
+  const more = ahead === undefined ? {} : { ahead };
+  if (action === "range") return { action, payload, start: decision.start, end: decision.end, ...more };
+  return action === "step" ? { action, payload, ...more } : { action, payload };
 };
 
 /** It has gone there already. */

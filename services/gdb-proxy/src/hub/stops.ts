@@ -1,13 +1,19 @@
+import type { AheadLog } from "./ahead/log.ts";
+import { stepRangeAhead } from "./ahead/range-ahead.ts";
+import { type AheadEnd, type StepsAhead, stepAhead, type WentAhead } from "./ahead/step-ahead.ts";
+import type { StepsBack } from "./ahead/steps-back.ts";
 import { type AttachedDebugger, interruptedReply, RUN_ON } from "./attached-debugger.ts";
-import { isInterrupt, plainStop, stepOver, type Weighed, weigh } from "./conditions.ts";
+import type { Breakpoint } from "./breakpoint.ts";
+import { isInterrupt, plainStop, stepOver, type Weighed, weigh, weighWrite, writtenAt } from "./conditions.ts";
 import type { Leaving } from "./leaving.ts";
-import { type Range, type RangeEnd, stepRange } from "./range.ts";
+import type { Range, RangeEnd } from "./range.ts";
 import type { StoppedHow } from "./stub-side.ts";
 import type { HubParts, Telling } from "./telling.ts";
 
 export interface StopsParts extends HubParts {
   readonly leaving: Leaving;
   readonly telling: Telling;
+  readonly stepsBack: StepsBack;
   /** Somebody drives and has not let go. */
   isHeld(): boolean;
   /** The machine runs: what the present state calls for. */
@@ -22,12 +28,17 @@ interface Stop {
   readonly ours: boolean;
   /** After a range. */
   readonly steps?: number;
+  /** After steps ahead. */
+  readonly log?: AheadLog;
 }
+
+/** A step that went as it must not. */
+const STEP_LOST = "E.the machine was not stepped as it should be: what gdb shows is old until the next stop";
 
 /** What becomes of stops: conditions are weighed; what is a stop to somebody is recorded, and then told. */
 export class Stops {
   readonly #parts: StopsParts;
-  /** Whose range the machine steps through. */
+  /** Whose range, or steps ahead, the machine steps through. */
   #stepsFor: AttachedDebugger | null = null;
 
   constructor(parts: StopsParts) {
@@ -57,6 +68,13 @@ export class Stops {
         (weighed) => this.#weighed(weighed, reply, how, 1),
       );
       settle();
+    } else if (how !== "stepped" && this.#watched(reply).length > 0) {
+      const areSame = known.ledger.areSame(this.#watched(reply));
+      stub.travel(
+        (cut) => weighWrite(reply, areSame, { misses, cut }),
+        (weighed) => this.#weighed(weighed, reply, how, 1),
+      );
+      settle();
     } else {
       this.#describe(reply, { how, ours: how === "interrupted" && isInterrupt(reply) });
     }
@@ -76,13 +94,29 @@ export class Stops {
   }
 
   /** Lets the machine step through a range, to stop behind it. */
-  stepThrough(range: Range): void {
+  stepThrough(range: Range, ahead: StepsAhead | null): void {
     this.#stepsFor = this.#parts.seats.driver;
     const conditions = this.#conditions();
     this.#parts.stub.travel(
-      (cut) => stepRange(range, conditions, cut),
-      (end) => this.#ranged(end),
+      (cut) => stepRangeAhead(range, ahead, conditions, cut),
+      ({ end, went }) => this.#ranged(end, went),
     );
+  }
+
+  /** Lets the machine step, and on as far as its debugger is likely to ask. */
+  stepAhead(steps: StepsAhead): void {
+    this.#stepsFor = this.#parts.seats.driver;
+    const { at } = this.#conditions();
+    this.#parts.stub.travel(
+      (cut) => stepAhead(steps, (address) => at(address).length > 0, cut),
+      (end) => this.#wentAhead(end),
+    );
+  }
+
+  /** The watchpoints for writes that a stop is of. */
+  #watched(reply: string): readonly Breakpoint[] {
+    const address = writtenAt(reply);
+    return address === null ? [] : this.#parts.known.ledger.writesWatched(address);
   }
 
   #conditions() {
@@ -112,10 +146,14 @@ export class Stops {
     }
   }
 
-  #ranged({ how, reply, steps, misses }: RangeEnd): void {
+  #ranged({ how, reply, steps, misses }: RangeEnd, went: WentAhead | null): void {
     const { known, seats, stands } = this.#parts;
     this.#stepsFor = null;
     known.misses += misses;
+    if (went !== null) {
+      this.#wentAhead(went, steps);
+      return;
+    }
     switch (how) {
       case "refused":
         seats.driver?.answerWait(reply);
@@ -133,7 +171,36 @@ export class Stops {
     }
   }
 
-  #describe(reply: string, { how, ours, steps }: Stop): void {
+  /** @param first steps to the first stop, where they are told */
+  #wentAhead(end: AheadEnd, first?: number): void {
+    const { seats, stepsBack, stands } = this.#parts;
+    const { driver } = seats;
+    this.#stepsFor = null;
+    switch (end.kind) {
+      case "refused":
+      case "lost":
+        driver?.answerWait(end.kind === "refused" ? end.reply : STEP_LOST);
+        stands();
+        break;
+      case "cut":
+        this.#describe(interruptedReply(end.reply), { how: "interrupted", ours: true });
+        break;
+      case "stands": {
+        // A Ctrl-C that came meanwhile is heard at the last step.
+        const reply = driver?.wantsStopNow ? interruptedReply(end.reply) : end.reply;
+        const log = end.log === null ? null : endingWith(end.log, reply);
+        if (log !== null && driver !== null) stepsBack.keep(log, driver.user);
+        const steps = log === null ? first : log.before + log.steps.length;
+        const more = { ...(steps === undefined ? {} : { steps }), ...(log === null ? {} : { log }) };
+        this.#describe(reply, { how: "stepped", ours: false, ...more });
+        break;
+      }
+      default:
+        end satisfies never;
+    }
+  }
+
+  #describe(reply: string, { how, ours, steps, log }: Stop): void {
     const { stub, known, ports, seats, telling, stands } = this.#parts;
     const cause = { stepped: how === "stepped", ...(steps === undefined ? {} : { steps }) };
     stub.talk(known.describe(reply, cause), (event) => {
@@ -144,7 +211,8 @@ export class Stops {
         known.told();
       }
       const to = seats.all.filter((one) => one.awaitsStop && (forAll || one.wantsStopNow));
-      telling.stop(to, reply, cause.stepped, stands);
+      if (log === undefined) telling.stop(to, reply, cause.stepped, stands);
+      else telling.stopAhead(log, to, stands);
     });
   }
 
@@ -153,4 +221,10 @@ export class Stops {
     const { leaving, isHeld } = this.#parts;
     if (how === "by itself" && !isInterrupt(reply) && !isHeld() && leaving.waits) leaving.stoppedThere();
   }
+}
+
+/** The log with another reply to its last step. */
+function endingWith(log: AheadLog, stop: string): AheadLog {
+  const [last] = log.steps.slice(-1);
+  return last === undefined ? log : { ...log, steps: [...log.steps.slice(0, -1), { ...last, stop }] };
 }

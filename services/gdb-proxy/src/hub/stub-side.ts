@@ -1,7 +1,7 @@
 import { parseStopReply, type ResumeAction } from "@ringside/rsp";
 import { RingsideError } from "@ringside/shared";
 import { STUB_STRAY_PACKETS_MAX } from "../limits.ts";
-import type { Conversation, Cut, Journey } from "./conversation.ts";
+import type { Conversation, Cut, Journey, Saying, Stride } from "./conversation.ts";
 import type { HubPorts } from "./ports.ts";
 
 export type StubState =
@@ -37,8 +37,8 @@ const isError = (payload: string): boolean => /^E..$/.test(payload);
 
 /**
  * The Hub's side towards the stub. What is written keeps to QEMU's rules: while the machine runs nothing but
- * one 0x03, since any other byte would stop it and be swallowed; otherwise each packet waits for the answer to
- * the one before.
+ * one 0x03, since any other byte would stop it and be swallowed. What lets it run is sent when all answers are there;
+ * questions may be several under way, as conversations say.
  */
 export class StubSide {
   readonly #ports: Pick<HubPorts, "connectStub" | "dropStub" | "toStub" | "interruptStub" | "soon">;
@@ -82,12 +82,20 @@ export class StubSide {
   /** Runs a conversation with the stopped stub; `done` must leave the state for another. */
   talk<T>(conversation: Conversation<T>, done: (result: T) => void): void {
     const step = (reply = "") => {
-      const { done: ended, value } = conversation.next(reply);
-      if (ended) done(value);
-      else if (value !== null) this.#ports.toStub(value);
+      let next = conversation.next(reply);
+      while (!next.done && this.#saysAhead(next.value)) next = conversation.next("");
+      if (next.done) done(next.value);
     };
     this.#state = { kind: "talking", step };
     step();
+  }
+
+  /** Says what a conversation yields. @returns true where it is to go on without an answer */
+  #saysAhead(saying: Saying): boolean {
+    if (saying === null) return false;
+    const isAhead = typeof saying !== "string";
+    this.#ports.toStub(isAhead ? saying.ahead : saying);
+    return isAhead;
   }
 
   /** Sends the machine on a journey; `done` must leave the state for another. */
@@ -95,33 +103,39 @@ export class StubSide {
     const cut: Cut = { wanted: false };
     const journey = journeyOf(cut);
     const advance = (reply: string) => {
-      const { done: ended, value } = journey.next(reply);
-      if (ended) {
-        done(value);
-        return;
-      }
-      switch (value.kind) {
-        case "ask":
-          travel.waitsFor = "answer";
-          if (value.payload !== null) this.#ports.toStub(value.payload);
-          break;
-        case "step":
-          travel.waitsFor = "step";
-          this.#ports.toStub(value.payload);
-          break;
-        case "rest":
-          travel.waitsFor = "turn";
-          this.#ports.soon(() => {
-            if (this.#state.kind === "stepping" && this.#state.travel === travel) advance("");
-          });
-          break;
-        default:
-          value satisfies never;
+      for (let given = reply; ; given = "") {
+        const next = journey.next(given);
+        if (next.done) {
+          done(next.value);
+          return;
+        }
+        if (!this.#strides(next.value, travel)) return;
       }
     };
     const travel: Travel = { advance, cut, waitsFor: "answer" };
     this.#state = { kind: "stepping", travel };
     advance("");
+  }
+
+  /** Does what a journey yields. @returns true where it is to go on at once */
+  #strides(stride: Stride, travel: Travel): boolean {
+    switch (stride.kind) {
+      case "ask":
+        travel.waitsFor = "answer";
+        return this.#saysAhead(stride.payload);
+      case "step":
+        travel.waitsFor = "step";
+        this.#ports.toStub(stride.payload);
+        return false;
+      case "rest":
+        travel.waitsFor = "turn";
+        this.#ports.soon(() => {
+          if (this.#state.kind === "stepping" && this.#state.travel === travel) travel.advance("");
+        });
+        return false;
+      default:
+        return stride satisfies never;
+    }
   }
 
   /** Ends the journey that is under way, after the step that is being taken. */

@@ -23,6 +23,8 @@ export class StubSocket {
   readonly #events: StubEvents;
   readonly #decoder = new Decoder({ runLength: true });
   #ackOwed = false;
+  /** Packets that were sent and not answered yet. */
+  #underWay = 0;
   #damaged = 0;
   #open = true;
 
@@ -45,6 +47,7 @@ export class StubSocket {
   /** Sends a packet; the machine must be stopped. */
   send(payload: string): void {
     this.#ackOwed = false;
+    this.#underWay += 1;
     this.#socket.write(encodePacket(payload));
   }
 
@@ -64,19 +67,22 @@ export class StubSocket {
       if (!this.#open) return;
       if (frame.kind === "packet") {
         this.#ackOwed = true;
+        this.#underWay = Math.max(0, this.#underWay - 1);
         this.#events.packet(frame.payload);
       } else if (frame.kind === "damaged") {
         this.#again();
       }
     });
-    if (!this.#ackOwed || !this.#open) return;
+    // The answers that are due stand for it.
+    if (!this.#ackOwed || this.#underWay > 0 || !this.#open) return;
     this.#ackOwed = false;
     this.#socket.write(ACK);
   }
 
+  /** QEMU repeats the last of its packets only. */
   #again(): void {
     this.#damaged += 1;
-    if (this.#damaged <= STUB_DAMAGED_PACKETS_MAX) this.#socket.write(NAK);
+    if (this.#damaged <= STUB_DAMAGED_PACKETS_MAX && this.#underWay <= 1) this.#socket.write(NAK);
     else this.#end(new RingsideError("machine_unresponsive", { message: "The machine's stub sends broken packets" }));
   }
 

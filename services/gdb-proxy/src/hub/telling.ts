@@ -1,3 +1,4 @@
+import type { AheadLog } from "./ahead/log.ts";
 import { type AttachedDebugger, interruptedReply } from "./attached-debugger.ts";
 import type { StoppedView } from "./debugger.ts";
 import type { Glances } from "./glances.ts";
@@ -19,6 +20,8 @@ export class Telling {
   readonly #parts: HubParts;
   /** The last stop ended a step of this debugger. */
   #stepper: AttachedDebugger | null = null;
+  /** What is being told. */
+  #ahead: AheadLog | null = null;
 
   constructor(parts: HubParts) {
     this.#parts = parts;
@@ -33,6 +36,15 @@ export class Telling {
   stop(to: readonly AttachedDebugger[], reply: string, stepped: boolean, done: () => void): void {
     this.#stepper = stepped ? this.#parts.seats.driver : null;
     this.#each(to, (one) => this.#tell(one, reply), done);
+  }
+
+  /** As stop(), after steps ahead: their debugger is told the first one's stop, and all of them when it is described. */
+  stopAhead(log: AheadLog, to: readonly AttachedDebugger[], done: () => void): void {
+    this.#ahead = log;
+    this.stop(to, log.steps[0]?.stop ?? "", true, () => {
+      this.#ahead = null;
+      done();
+    });
   }
 
   /**
@@ -79,7 +91,7 @@ export class Telling {
 
   #tell(one: AttachedDebugger, reply: string): void {
     this.#seen(one);
-    one.answerWait(reply);
+    one.answerWait(reply, this.#parts.known.stopRegisters);
   }
 
   #seen(one: AttachedDebugger): void {
@@ -108,6 +120,7 @@ export class Telling {
 
   #viewOf(one: AttachedDebugger): StoppedView {
     const { stopReply, registers } = this.#parts.known;
-    return { stopReply, registers, stepped: one === this.#stepper };
+    const ahead = one.connection === this.#ahead?.connection ? this.#ahead : null;
+    return { stopReply, registers, stepped: one === this.#stepper, ahead };
   }
 }

@@ -11,6 +11,7 @@ import {
   BUNDLE_STACK_PAGES_MAX,
   INSTRUCTION_BYTES_MAX,
   KERNEL_STACK_BYTES,
+  PAGES_TOGETHER_MAX,
   STEP_FRAME_PAGES_MAX,
   STEP_PAGES_MAX,
   STEP_PAGES_NEARBY_MAX,
@@ -66,9 +67,9 @@ export function* gatherBundle(view: BundleView): Conversation<void> {
 
 function* gatherStep(view: BundleView, place: PlaceRegisters, read: readonly bigint[]): Conversation<void> {
   const { ip, sp } = place;
-  if (ip !== null) yield* readAll(view, [pageOf(ip), pageOf(ip + BigInt(INSTRUCTION_BYTES_MAX))]);
-  if (sp !== null) yield* readOne(view, pageOf(sp));
-  yield* readAll(view, read.slice(0, STEP_PAGES_MAX));
+  const code = ip === null ? [] : [pageOf(ip), pageOf(ip + BigInt(INSTRUCTION_BYTES_MAX))];
+  const stack = sp === null ? [] : [pageOf(sp)];
+  yield* readAll(view, [...code, ...stack, ...read.slice(0, STEP_PAGES_MAX)]);
   yield* readFrames(view, knownReturns(view, place), STEP_FRAME_PAGES_MAX);
 }
 
@@ -100,9 +101,9 @@ function* readStack(view: BundleView, top: bigint): Conversation<void> {
   const end = isKernel(view.arch, top)
     ? stackOf(top) + BigInt(KERNEL_STACK_BYTES + PAGE_BYTES)
     : first + BigInt(BUNDLE_STACK_PAGES_MAX * PAGE_BYTES);
-  for (let page = first; page < end; page += BigInt(PAGE_BYTES)) {
-    if (!(yield* readOne(view, page))) return;
-  }
+  const stack: bigint[] = [];
+  for (let page = first; page < end; page += BigInt(PAGE_BYTES)) stack.push(page);
+  yield* readAll(view, stack);
 }
 
 /** The code that frames return to. */
@@ -129,12 +130,11 @@ function pointedTo(arch: Arch, registers: ReadonlyMap<string, bigint>, bytes: 4 
   return [...pages].slice(0, BUNDLE_REGISTER_PAGES_MAX);
 }
 
-function* readAll(view: BundleView, pages: readonly bigint[]): Conversation<void> {
-  for (const page of pages) yield* readOne(view, page);
-}
-
-/** @returns false where it cannot be read, or not any more */
-function* readOne({ pages, budget }: BundleView, page: bigint): Conversation<boolean> {
-  if (pages.has(page)) return pages.get(page) !== null;
-  return budget.take() && (yield* pages.read(page)) !== null;
+/** Reads pages, some at a time, as far as the budget goes. */
+function* readAll({ pages, budget }: BundleView, wanted: readonly bigint[]): Conversation<void> {
+  const unknown = [...new Set(wanted)].filter((page) => !pages.has(page));
+  for (let at = 0; at < unknown.length; at += PAGES_TOGETHER_MAX) {
+    const together = unknown.slice(at, at + PAGES_TOGETHER_MAX).filter(() => budget.take());
+    yield* pages.readAll(together);
+  }
 }

@@ -1,6 +1,6 @@
 import { PAGE_BYTES } from "@ringside/link";
 import type { Arch } from "@ringside/shared";
-import { KERNEL_STACK_BYTES, RAM_BYTES_SURE } from "../limits.ts";
+import { KERNEL_STACK_BYTES, LOW_MEMORY_BYTES_MAX, RAM_BYTES_SURE } from "../limits.ts";
 
 /**
  * Where a whole page may be read although gdb asked for less of it. Reading a device's register may have an effect, so
@@ -8,8 +8,15 @@ import { KERNEL_STACK_BYTES, RAM_BYTES_SURE } from "../limits.ts";
  * old adapters, and the stack. Linux maps devices elsewhere (vmalloc's range; Documentation/arch/x86/x86_64/mm.rst).
  *
  * On x86_64 the direct map has nothing where there is no RAM, and QEMU's `pc` has no device below RAM_BYTES_SURE. On
- * i386 vmalloc's range begins 8 MiB behind the RAM, so that only what the smallest machine has is sure.
+ * i386 vmalloc's range begins 8 MiB behind the RAM, so that only what the machine has is sure, or, where that is not
+ * known, what the smallest one has.
  */
+export interface GuestMemory {
+  readonly arch: Arch;
+  /** Null where it is not known. */
+  readonly memoryMib: number | null;
+}
+
 interface Region {
   readonly start: bigint;
   readonly end: bigint;
@@ -24,14 +31,18 @@ function directMap(start: bigint, bytes: number): readonly Region[] {
   ];
 }
 
-const REGIONS: Readonly<Record<Arch, readonly Region[]>> = {
-  x86_64: [
-    { start: 0n, end: 0x0000_8000_0000_0000n },
-    ...directMap(0xffff_8880_0000_0000n, RAM_BYTES_SURE.x86_64),
-    { start: 0xffff_ffff_8000_0000n, end: 0xffff_ffff_c000_0000n },
-  ],
-  i386: [{ start: 0n, end: 0xc000_0000n }, ...directMap(0xc000_0000n, RAM_BYTES_SURE.i386)],
-};
+const REGIONS_X86_64: readonly Region[] = [
+  { start: 0n, end: 0x0000_8000_0000_0000n },
+  ...directMap(0xffff_8880_0000_0000n, RAM_BYTES_SURE.x86_64),
+  { start: 0xffff_ffff_8000_0000n, end: 0xffff_ffff_c000_0000n },
+];
+const USER_I386: Region = { start: 0n, end: 0xc000_0000n };
+
+function regionsOf({ arch, memoryMib }: GuestMemory): readonly Region[] {
+  if (arch === "x86_64") return REGIONS_X86_64;
+  const bytes = memoryMib === null ? RAM_BYTES_SURE.i386 : Math.min(memoryMib * 1024 * 1024, LOW_MEMORY_BYTES_MAX);
+  return [USER_I386, ...directMap(USER_I386.end, bytes)];
+}
 
 const PAGE_MASK = ~(BigInt(PAGE_BYTES) - 1n);
 const STACK_MASK = ~(BigInt(KERNEL_STACK_BYTES) - 1n);
@@ -41,8 +52,8 @@ export const pageOf = (address: bigint): bigint => address & PAGE_MASK;
 export const stackOf = (address: bigint): bigint => address & STACK_MASK;
 
 /** @param stackPointer null where it is not known */
-export function isMemory(arch: Arch, page: bigint, stackPointer: bigint | null): boolean {
-  if (REGIONS[arch].some(({ start, end }) => page >= start && page < end)) return true;
+export function isMemory(guest: GuestMemory, page: bigint, stackPointer: bigint | null): boolean {
+  if (regionsOf(guest).some(({ start, end }) => page >= start && page < end)) return true;
   return stackPointer !== null && stackOf(page) === stackOf(stackPointer);
 }
 

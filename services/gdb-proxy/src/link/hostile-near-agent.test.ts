@@ -35,6 +35,13 @@ describe("a hostile near agent", () => {
   it.each<readonly [string, (client: NearClient) => void]>([
     ["asks twice at once", (client) => [5, 6].map((id) => client.send(packets(id, "vCont;c")))],
     ["uses an id again", (client) => client.send(packets(1, "g"))],
+    [
+      "goes back while it waits for an answer",
+      (client) => {
+        client.send(packets(5, "vCont;c"));
+        client.send({ type: "back", name: 1, took: 1, noted: [] });
+      },
+    ],
     ["attaches twice", (client) => client.send({ type: "attach", id: 9, again: null })],
   ])("that %s is closed with the reason", async (_name, act) => {
     const client = await bench.attached();
@@ -76,7 +83,7 @@ describe("a hostile near agent", () => {
       bench.seat.debugger.changed();
       client.send({ type: "read", id, noted: [], pages });
       served = await vi
-        .waitFor(() => expect(reads()).toBeGreaterThan(before), { timeout: 200 })
+        .waitFor(() => expect(reads()).toBeGreaterThan(before), { timeout: 2_000 })
         .then(
           () => true,
           () => false,

@@ -1,6 +1,7 @@
-import { type NearMessage, type Page, TEXT_CHARS_MAX } from "@ringside/link";
+import { type Ahead, type BundleHead, type NearMessage, type Page, TEXT_CHARS_MAX } from "@ringside/link";
 import { bytesOfHex, parsePacket } from "@ringside/rsp";
 import type { RingsideError } from "@ringside/shared";
+import type { AheadWish, StepsTaken } from "../hub/ahead/log.ts";
 import type { Conversation } from "../hub/conversation.ts";
 import type { Debugger, DebuggerSeat, StoppedView } from "../hub/debugger.ts";
 import {
@@ -13,6 +14,7 @@ import {
   LINK_RTT_SMALL_MS,
 } from "../limits.ts";
 import { listAll } from "../policy/threads.ts";
+import { aheadOf, asGiven, gatherAhead } from "./ahead-pages.ts";
 import { Budget } from "./budget.ts";
 import { type BundleView, gatherBundle } from "./bundle.ts";
 import { ClientReads } from "./client-reads.ts";
@@ -30,6 +32,8 @@ type Request =
       readonly kind: "packets";
       readonly id: number;
       readonly packets: readonly string[];
+      /** The last is a step, and more of the same are likely to follow. */
+      readonly ahead: AheadWish | null;
       readonly done: number;
       /** Whether the hub has the packet after those. */
       readonly asked: boolean;
@@ -41,10 +45,12 @@ interface Bundle {
   readonly registers: string | null;
   readonly threads: string | null;
   readonly pages: readonly Page[];
+  /** Steps that were taken ahead. */
+  readonly ahead: Ahead | null;
 }
 
 const SAID_MAX = 64;
-const NO_BUNDLE: Bundle = { registers: null, threads: null, pages: [] };
+const NO_BUNDLE: Bundle = { registers: null, threads: null, pages: [], ahead: null };
 const LETS_RUN: ReadonlySet<string> = new Set(["resume", "vCont", "reverse", "vAttach"]);
 
 /**
@@ -62,6 +68,8 @@ export class LinkedGdb implements Debugger {
   #stopReply = "";
   #stackPointer: bigint | null = null;
   #pages: StopPages;
+  /** Registers after each of the steps ahead. */
+  #standings: readonly string[] = [];
   /** Read for the answer that follows. */
   #bundle: Bundle | null = null;
   /** Whether the near agent holds anything that may become untrue. */
@@ -88,9 +96,21 @@ export class LinkedGdb implements Debugger {
     if (message.type === "read") this.#request = { kind: "read", id, pages: message.pages, asked: false };
     else {
       const packets = [...message.first, message.last];
-      this.#request = { kind: "packets", id, packets, done: 0, asked: false, said: [] };
+      const ahead = message.ahead ?? null;
+      this.#request = { kind: "packets", id, packets, ahead, done: 0, asked: false, said: [] };
     }
     this.#goOn();
+  }
+
+  /** gdb has taken only so many of the steps ahead; only where isFree. */
+  back(taken: StepsTaken, noted: readonly string[]): void {
+    this.noted(noted);
+    const registers = this.#standings[taken.took - 1];
+    if (registers !== undefined) this.#stackPointer = placeRegisters(this.#seat.arch, registers).sp;
+    this.#standings = [];
+    this.#pages = this.#nothingKnown();
+    this.#ahead.reset();
+    this.#seat.back(taken);
   }
 
   noted(payloads: readonly string[]): void {
@@ -159,7 +179,15 @@ export class LinkedGdb implements Debugger {
     this.#stackPointer = placeRegisters(arch, view.registers).sp;
     const pages = this.#nothingKnown();
     this.#pages = pages;
+    this.#standings = view.ahead?.steps.map(({ registers }) => registers) ?? [];
     if (this.#threads.list === null) yield* listAll(this.#threads);
+    if (view.ahead != null) {
+      const placed = yield* gatherAhead(view.ahead, this.#reads.lastStop, pages);
+      const { registers } = view;
+      const ahead = aheadOf(view.ahead, placed);
+      this.#bundle = { registers, threads: this.#threads.list, pages: asGiven(placed), ahead };
+      return;
+    }
     const kind = this.#isNearby
       ? wrote
         ? "nearby write"
@@ -176,7 +204,13 @@ export class LinkedGdb implements Debugger {
       budget: this.#budget(BUNDLE_PAGES_MAX),
     };
     yield* gatherBundle(bundle);
-    this.#bundle = { registers: view.registers, threads: this.#threads.list, pages: asPages(pages.takeFresh()) };
+    const { registers } = view;
+    this.#bundle = { registers, threads: this.#threads.list, pages: asPages(pages.takeFresh()), ahead: null };
+  }
+
+  /** Others would run beside a thread that steps. */
+  get #hasOneThread(): boolean {
+    return this.#threads.list !== null && !this.#threads.list.includes(",");
   }
 
   get #isNearby(): boolean {
@@ -192,7 +226,7 @@ export class LinkedGdb implements Debugger {
   }
 
   #nothingKnown(): StopPages {
-    return new StopPages((page) => isMemory(this.#seat.arch, page, this.#stackPointer));
+    return new StopPages((page) => isMemory(this.#seat, page, this.#stackPointer));
   }
 
   #goOn(): void {
@@ -222,7 +256,8 @@ export class LinkedGdb implements Debugger {
     const asked = { ...request, asked: true };
     this.#request = asked;
     this.#bundle = null;
-    this.#seat.packet(payload);
+    const isLast = request.done === request.packets.length - 1;
+    this.#seat.packet(payload, isLast && this.#hasOneThread && request.ahead !== null ? request.ahead : undefined);
     // gdb waits for no answer to `k`; the near agent waits for one to everything.
     if (payload === "k" && this.#request === asked) this.#replied(asked, "");
   }
@@ -238,9 +273,13 @@ export class LinkedGdb implements Debugger {
     } else {
       this.#request = null;
       const bundle = this.#takeBundle();
-      const head = bundle === null ? null : { ...bundle, pages: [] };
       const { id, said } = request;
-      this.#port.answer({ type: "answer", id, payload, said: [...said], bundle: head }, bundle?.pages ?? []);
+      const ahead = bundle?.ahead == null ? {} : { ahead: bundle.ahead };
+      const bundleHead = headOf(bundle);
+      this.#port.answer(
+        { type: "answer", id, payload, said: [...said], bundle: bundleHead, ...ahead },
+        bundle?.pages ?? [],
+      );
     }
   }
 
@@ -259,7 +298,7 @@ export class LinkedGdb implements Debugger {
 
   *#readPages(asked: readonly string[], pages: StopPages): Conversation<void> {
     const wanted = asked.map(addressOf).toSorted((a, b) => (a < b ? -1 : 1));
-    for (const page of wanted) yield* pages.read(page);
+    yield* pages.readAll(wanted);
     const [missed] = wanted;
     if (missed !== undefined && pages.get(missed) !== null) {
       const { reads } = this.#reads;
@@ -286,7 +325,7 @@ export class LinkedGdb implements Debugger {
     const bundle = this.#takeBundle() ?? NO_BUNDLE;
     const features = Object.fromEntries(this.#seat.features);
     const stop = this.#stopReply;
-    this.#port.answer({ type: "attached", id, stop, features, bundle: { ...bundle, pages: [] } }, bundle.pages);
+    this.#port.answer({ type: "attached", id, stop, features, bundle: headOf(bundle) }, bundle.pages);
   }
 
   #takeBundle(): Bundle | null {
@@ -313,6 +352,12 @@ export class LinkedGdb implements Debugger {
         kind satisfies never;
     }
   }
+}
+
+function headOf(bundle: Bundle): BundleHead;
+function headOf(bundle: Bundle | null): BundleHead | null;
+function headOf(bundle: Bundle | null): BundleHead | null {
+  return bundle === null ? null : { registers: bundle.registers, threads: bundle.threads, pages: [] };
 }
 
 const letsRun = (payload: string): boolean => LETS_RUN.has(parsePacket(payload).kind);

@@ -12,6 +12,7 @@ import { RingsideError } from "@ringside/shared";
 import type { AttachedBefore, Debugger, DebuggerSeat } from "../hub/debugger.ts";
 import {
   LINK_ATTACHES_WAITING_MAX,
+  LINK_HELD_BYTES_MAX,
   LINK_HELD_MESSAGES_MAX,
   LINK_RTT_SMALL_MS,
   LINK_UNSENT_BYTES_MAX,
@@ -42,7 +43,7 @@ interface Attaching {
 
 /**
  * A near agent's WebSocket. Serves one gdb after another; takes one request at a time. What is held for a peer is
- * bounded: its messages by the WebSocket's limits and LINK_HELD_MESSAGES_MAX, what it does not read by
+ * bounded: its messages by the WebSocket's limits and LINK_HELD_BYTES_MAX, what it does not read by
  * LINK_UNSENT_BYTES_MAX and one message, the pages that it was sent by PAGES_KEPT_MAX.
  */
 export class NearLink {
@@ -55,7 +56,8 @@ export class NearLink {
   #attachesWaiting = 0;
   #lastId = 0;
   /** Came while the near agent had not read what it was sent. */
-  #held: NearMessage[] = [];
+  #held: Array<{ readonly message: NearMessage; readonly bytes: number }> = [];
+  #heldBytes = 0;
   #reading: "on" | "paused" | "over" = "on";
 
   constructor(transport: LinkTransport, options: NearLinkOptions) {
@@ -112,7 +114,7 @@ export class NearLink {
     try {
       const message = readNear(bytes);
       if (this.#held.length === 0 && !this.#isFull) this.#take(message);
-      else this.#hold(message);
+      else this.#hold(message, bytes.length);
     } catch (cause) {
       if (cause instanceof FrameError) this.#wrong(cause.message);
       else this.#close(cause instanceof RingsideError ? cause : new RingsideError("internal", { cause }));
@@ -123,9 +125,12 @@ export class NearLink {
     this.#close(new RingsideError("bad_request", { message: `This does not speak the link's protocol: ${why}` }));
   }
 
-  #hold(message: NearMessage): void {
-    this.#held.push(message);
-    if (this.#held.length > LINK_HELD_MESSAGES_MAX) this.#wrong("too many messages at once");
+  #hold(message: NearMessage, bytes: number): void {
+    this.#held.push({ message, bytes });
+    this.#heldBytes += bytes;
+    if (this.#held.length > LINK_HELD_MESSAGES_MAX || this.#heldBytes > LINK_HELD_BYTES_MAX) {
+      this.#wrong("too many messages at once");
+    }
     if (this.#reading !== "on") return;
     this.#reading = "paused";
     this.#transport.pause();
@@ -133,9 +138,10 @@ export class NearLink {
 
   #drained(): void {
     while (this.#reading !== "over" && !this.#isFull) {
-      const message = this.#held.shift();
-      if (message === undefined) break;
-      this.#take(message);
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      this.#heldBytes -= next.bytes;
+      this.#take(next.message);
     }
     if (this.#reading !== "paused" || this.#held.length > 0) return;
     this.#reading = "on";
@@ -153,6 +159,9 @@ export class NearLink {
         break;
       case "interrupt":
         this.#interrupt();
+        break;
+      case "back":
+        this.#back(message);
         break;
       // What crosses an end on the way is nobody's any more.
       case "noted":
@@ -172,6 +181,13 @@ export class NearLink {
     if (gdb == null) this.#wrong("a request before it was attached");
     else if (!gdb.isFree) this.#wrong("a request before the last was answered");
     else if (this.#isNext(message.id)) gdb.take(message);
+  }
+
+  #back({ name, took, noted }: Extract<NearMessage, { readonly type: "back" }>): void {
+    const gdb = this.#current?.gdb;
+    if (gdb == null) return;
+    if (gdb.isFree) gdb.back({ name, took }, noted);
+    else this.#wrong("a step back before the last request was answered");
   }
 
   #isNext(id: number): boolean {
@@ -206,11 +222,12 @@ export class NearLink {
       this.#wrong("too many gdbs at once");
       return;
     }
+    const before = again === null ? null : attachedBefore(again);
     const current: Attaching = { gdb: null, interrupted: false, left: null };
     this.#current = current;
     this.#attaches = this.#attaches.then(async () => {
       try {
-        if (current.left === null) await this.#attachNow(current, id, again);
+        if (current.left === null) await this.#attachNow(current, id, before);
       } finally {
         this.#attachesWaiting -= 1;
       }
@@ -257,6 +274,14 @@ export class NearLink {
       this.#close(new RingsideError("internal", { cause }));
     }
   }
+}
+
+function attachedBefore({
+  inserted,
+  awaits,
+  back,
+}: NonNullable<Extract<NearMessage, { type: "attach" }>["again"]>): AttachedBefore {
+  return { inserted, awaits, ...(back === undefined ? {} : { back }) };
 }
 
 function withPages(message: FarMessage, heads: readonly PageHead[]): FarMessage {

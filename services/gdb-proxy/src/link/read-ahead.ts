@@ -1,6 +1,6 @@
 import { PAGE_BYTES } from "@ringside/link";
 import type { Conversation } from "../hub/conversation.ts";
-import { AHEAD_FIRST_PAGES_MAX, AHEAD_PAGES_MAX, AHEAD_STREAMS_MAX } from "../limits.ts";
+import { AHEAD_FIRST_PAGES_MAX, AHEAD_PAGES_MAX, AHEAD_STREAMS_MAX, PAGES_TOGETHER_MAX } from "../limits.ts";
 import type { Budget } from "./budget.ts";
 import type { StopPages } from "./stop-pages.ts";
 
@@ -43,10 +43,22 @@ export class ReadAhead {
   /** @returns the first page that was not read */
   *#on(from: bigint, ahead: number, pages: StopPages, budget: Budget): Conversation<bigint> {
     let page = from;
-    for (let left = ahead; left > 0; page += PAGE) {
-      if (pages.get(page) !== null) continue;
-      if (pages.has(page) || !budget.take() || (yield* pages.read(page)) === null) break;
-      left -= 1;
+    let left = ahead;
+    while (left > 0) {
+      if (pages.get(page) !== null) {
+        page += PAGE;
+        continue;
+      }
+      if (pages.has(page)) break;
+      const together: bigint[] = [];
+      while (together.length < Math.min(left, PAGES_TOGETHER_MAX) && budget.take()) {
+        together.push(page + BigInt(together.length) * PAGE);
+      }
+      yield* pages.readAll(together);
+      const failed = together.find((one) => pages.get(one) === null);
+      left -= together.length;
+      page = failed ?? page + BigInt(together.length) * PAGE;
+      if (failed !== undefined || together.length === 0) break;
     }
     return page;
   }

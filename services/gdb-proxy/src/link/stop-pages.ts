@@ -1,5 +1,5 @@
 import { PAGE_BYTES } from "@ringside/link";
-import type { Conversation } from "../hub/conversation.ts";
+import { askAll, type Conversation } from "../hub/conversation.ts";
 import { LINK_STOP_PAGES_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
 import { pageOf } from "./guest-memory.ts";
 
@@ -30,16 +30,27 @@ export class StopPages {
 
   /** The page, read if it is not known; null where it cannot be read as a page. */
   *read(page: bigint): Conversation<Buffer | null> {
-    const known = this.#pages.get(page);
-    if (known !== undefined) return known;
-    const bytes = page >= 0n && page <= LAST_PAGE && this.#isMemory(page) ? yield* readPage(page) : null;
+    if (!this.has(page)) yield* this.readAll([page]);
+    return this.get(page);
+  }
+
+  /** Reads those of the pages that are not known, all together. */
+  *readAll(pages: readonly bigint[]): Conversation<void> {
+    const unknown = [...new Set(pages)].filter((page) => !this.has(page));
+    const readable = unknown.filter((page) => page >= 0n && page <= LAST_PAGE && this.#isMemory(page));
+    const pieces = yield* askAll(readable.flatMap(questionsFor));
+    for (const page of unknown) {
+      const place = readable.indexOf(page) * PIECES;
+      this.#keep(page, place < 0 ? null : pageOfPieces(pieces.slice(place, place + PIECES)));
+    }
+  }
+
+  #keep(page: bigint, bytes: Buffer | null): void {
     this.#pages.set(page, bytes);
     if (bytes !== null) this.#fresh.push({ page, bytes });
-    if (this.#pages.size > LINK_STOP_PAGES_MAX) {
-      const oldest = this.#pages.keys().next();
-      if (!oldest.done) this.#pages.delete(oldest.value);
-    }
-    return bytes;
+    if (this.#pages.size <= LINK_STOP_PAGES_MAX) return;
+    const oldest = this.#pages.keys().next();
+    if (!oldest.done) this.#pages.delete(oldest.value);
   }
 
   /** What was read since this was called last. */
@@ -61,7 +72,7 @@ export class StopPages {
   *over<T>(talk: Conversation<T>): Conversation<T> {
     let step = talk.next();
     while (!step.done) {
-      const known = step.value === null ? null : this.#answer(step.value);
+      const known = typeof step.value === "string" ? this.#answer(step.value) : null;
       step = talk.next(known ?? (yield step.value));
     }
     return step.value;
@@ -87,13 +98,24 @@ export class StopPages {
   }
 }
 
-/** A page, in pieces that QEMU takes; null where some of it cannot be read. */
-function* readPage(page: bigint): Conversation<Buffer | null> {
+const PIECES = PAGE_BYTES / STUB_MEMORY_BYTES_MAX;
+
+/** A page is read in pieces that QEMU takes. */
+function questionsFor(page: bigint): readonly string[] {
+  const length = STUB_MEMORY_BYTES_MAX.toString(16);
+  return Array.from(
+    { length: PIECES },
+    (_, n) => `m${(page + BigInt(n * STUB_MEMORY_BYTES_MAX)).toString(16)},${length}`,
+  );
+}
+
+/** Null where some of it could not be read. */
+function pageOfPieces(pieces: readonly string[]): Buffer | null {
   const bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
-  for (let offset = 0; offset < PAGE_BYTES; offset += STUB_MEMORY_BYTES_MAX) {
-    const piece = yield `m${(page + BigInt(offset)).toString(16)},${STUB_MEMORY_BYTES_MAX.toString(16)}`;
-    if (piece.length !== 2 * STUB_MEMORY_BYTES_MAX || !/^[0-9a-f]+$/.test(piece)) return null;
-    bytes.write(piece, offset, "hex");
+  for (const [n, piece] of pieces.entries()) {
+    // A digit that is none ends what is written.
+    if (piece.length !== 2 * STUB_MEMORY_BYTES_MAX) return null;
+    if (bytes.write(piece, n * STUB_MEMORY_BYTES_MAX, "hex") !== STUB_MEMORY_BYTES_MAX) return null;
   }
   return bytes;
 }

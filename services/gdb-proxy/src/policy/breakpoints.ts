@@ -18,7 +18,9 @@ export const insert: Rule<"Z"> = (packet, { ledger }) => {
   if (!ledger.has(packet) && ledger.size >= BREAKPOINTS_MAX) {
     return refuse(`at most ${BREAKPOINTS_MAX} breakpoints`, REFUSED);
   }
-  if (!isBreakpoint(packet) && !ledger.has(packet) && !ledger.stubHas(packet)) return ask(ledger.insertNow(packet));
+  // What is watched for writes is read each time: gdb compares with what it is now.
+  const isNew = !ledger.has(packet) && (packet.type === "write" || !ledger.stubHas(packet));
+  if (!isBreakpoint(packet) && isNew) return ask(ledger.insertNow(packet));
   ledger.want(packet, conditions);
   return answer("OK");
 };

@@ -7,7 +7,12 @@ import type { Language } from "./words.ts";
 /** What becomes of a packet of gdb's. */
 export type Decision =
   /** Answered here. */
-  | { readonly kind: "answer"; readonly reply: string }
+  | {
+      readonly kind: "answer";
+      readonly reply: string;
+      /** As Debugger.reply() says. */
+      readonly registers?: string;
+    }
   /** Not let through; `why` is recorded. */
   | { readonly kind: "refuse"; readonly reply: string; readonly why: string }
   /** Asked of the stub, in packets that the policy chooses. */
@@ -72,17 +77,27 @@ export interface PolicyView {
   readonly runs: boolean;
   /** The `g` reply of this stop, while it is still true, of the thread that the asker has chosen. */
   readonly registers: string | null;
+  /** The same of the thread of `stopReply`. */
+  readonly stopRegisters: string | null;
   /** To be called before anything that may change registers. */
   forgetRegisters(): void;
-  /** The asker's `g` means this thread from now on. */
-  choseThread(thread: string): void;
+  /** The asker's `g` means this thread from now on, by the stub's word; null: that of the last stop. */
+  choseThread(thread: string | null): void;
   readonly features: ReadonlyMap<string, string>;
   /** The asker's own. */
   readonly ledger: OwnBreakpoints;
   /** The machine's threads are its CPUs, which do not change: asked once. */
-  readonly threads: { list: string | null };
+  readonly threads: KnownThreads;
   readonly asker: Asker;
   present(): Present;
+}
+
+/** What is known of the machine's threads, each filled in when it is first asked for. */
+export interface KnownThreads {
+  /** As the answer to `qfThreadInfo` that names them all. */
+  list: string | null;
+  /** As a document of `qXfer:threads:read`; and whether it is of this stop: what it says of each may change. */
+  document: { readonly text: string; readonly isNow: boolean } | null;
 }
 
 export type Rule<K extends PacketKind> = (packet: PacketOf<K>, view: PolicyView) => Decision;
@@ -94,6 +109,11 @@ export const OBSERVES = "E.you observe: only who drives may do this";
 export const RUNS = "E.the machine runs: continue waits for its next stop";
 
 export const answer = (reply: string): Decision => ({ kind: "answer", reply });
+/** A stop, with its registers. */
+export const tell = ({ stopReply, stopRegisters }: PolicyView): Decision => ({
+  ...{ kind: "answer", reply: stopReply },
+  ...(stopRegisters === null ? {} : { registers: stopRegisters }),
+});
 export const refuse = (why: string, reply = UNSUPPORTED): Decision => ({ kind: "refuse", reply, why });
 export const ask = (talk: Conversation<string>): Decision => ({ kind: "ask", talk, writes: false });
 /** As ask(), for what changes registers or memory. */

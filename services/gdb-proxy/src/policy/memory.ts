@@ -1,4 +1,4 @@
-import type { Conversation } from "../hub/conversation.ts";
+import { askAll, type Conversation } from "../hub/conversation.ts";
 import { MEMORY_READ_BYTES_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
 import { ask, askToWrite, type Rule, refuse } from "./decision.ts";
 
@@ -10,17 +10,19 @@ const addressAt = (start: bigint, offset: number): string => ((start + BigInt(of
 
 /** `m` in pieces that QEMU takes. As the protocol allows, what was read before an error is the answer. */
 function* read(address: bigint, length: number): Conversation<string> {
-  let hex = "";
-  let done = 0;
-  do {
-    const bytes = Math.min(length - done, STUB_MEMORY_BYTES_MAX);
-    const piece = yield `m${addressAt(address, done)},${bytes.toString(16)}`;
-    if (!/^(?:[0-9a-f]{2})*$/.test(piece) || piece.length !== 2 * bytes) return done === 0 ? piece : hex;
-    hex += piece;
-    done += bytes;
-  } while (done < length);
-  return hex;
+  const questions: string[] = [];
+  for (let at = 0; at < length || at === 0; at += STUB_MEMORY_BYTES_MAX) {
+    const bytes = Math.min(length - at, STUB_MEMORY_BYTES_MAX);
+    questions.push(`m${addressAt(address, at)},${bytes.toString(16)}`);
+  }
+  const pieces = yield* askAll(questions);
+  const failed = pieces.findIndex(
+    (piece, n) => !isHexOf(piece, Math.min(length - n * STUB_MEMORY_BYTES_MAX, STUB_MEMORY_BYTES_MAX)),
+  );
+  return failed === 0 ? (pieces[0] ?? "") : pieces.slice(0, failed < 0 ? pieces.length : failed).join("");
 }
+
+const isHexOf = (piece: string, bytes: number): boolean => piece.length === 2 * bytes && /^[0-9a-f]*$/.test(piece);
 
 function* write(address: bigint, data: string): Conversation<string> {
   let done = 0;

@@ -16,7 +16,8 @@ function ask(command: string, asker: Asker = DRIVER, changes: Partial<PolicyView
   const view: PolicyView = {
     ...{ arch: "x86_64", recording: false, qemuVersion: "QEMU 7.2.22", stopReply: "T05thread:01;", runs: false },
     ...{ registers: registersHex(), forgetRegisters: () => undefined, choseThread: () => undefined },
-    ...{ features: new Map(), ledger: new BreakpointLedger().own(1), threads: { list: null }, asker },
+    ...{ features: new Map(), ledger: new BreakpointLedger().own(1), threads: { list: null, document: null }, asker },
+    stopRegisters: null,
     present: () => ({
       ...{ session: "ses_7", servedMs: 5 * 60_000, isPaused: false },
       debuggers: [
@@ -98,7 +99,8 @@ describe("monitor", () => {
         const decision = decide(`qRcmd,${hexOfBytes(text)}`, {
           ...{ arch: "x86_64", recording: false, qemuVersion: "Q", stopReply: "", runs: false, registers: null },
           ...{ forgetRegisters: () => undefined, choseThread: () => undefined, features: new Map(), asker },
-          ...{ ledger: new BreakpointLedger().own(1), threads: { list: null } },
+          ...{ ledger: new BreakpointLedger().own(1), threads: { list: null, document: null } },
+          stopRegisters: null,
           present: () => ({ session: "s", servedMs: 0, isPaused: false, debuggers: [] }),
         });
         expect(["answer", "refuse", "order"]).toContain(decision.kind);

@@ -49,7 +49,7 @@ describe("who does not drive", () => {
   });
 
   it.each([
-    ["qfThreadInfo", { threads: { list: "m01" } }, "m01"],
+    ["qfThreadInfo", { threads: { list: "m01", document: null } }, "m01"],
     ["?", {}, "T05thread:01;"],
     ["qAttached", {}, "1"],
   ])("is answered %s also while it runs", (payload, changes, reply) => {
@@ -59,13 +59,19 @@ describe("who does not drive", () => {
 
 describe("a thread", () => {
   it("is chosen once the stub has taken it", () => {
-    const chosen: string[] = [];
-    const choseThread = (thread: string) => {
+    const chosen: (string | null)[] = [];
+    const choseThread = (thread: string | null) => {
       chosen.push(thread);
     };
     outcome("Hg2", { choseThread });
     outcome("Hg9", { choseThread }, () => "E22");
     outcome("Hc1", { choseThread });
     expect(chosen).toEqual(["2"]);
+  });
+
+  it("that is any is the stop's, and the stub is not asked", () => {
+    const chosen: (string | null)[] = [];
+    const decision = outcome("Hg0", { choseThread: (thread) => chosen.push(thread) });
+    expect([decision, chosen]).toEqual([{ kind: "answer", reply: "OK" }, [null]]);
   });
 });

@@ -1,8 +1,10 @@
 import { bytesOfHex, hexOfBytes } from "@ringside/rsp";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { GDB_PACKET_BYTES, THREADS_MAX } from "../limits.ts";
 import { DRIVER, memory, outcome, talkWith, view } from "../testing/policy-view.ts";
 import { registersHex, TARGET_XML } from "../testing/stub-model.ts";
+import type { KnownThreads } from "./decision.ts";
 import { OFFER } from "./handshake.ts";
 import { decide, POLICY } from "./table.ts";
 
@@ -10,11 +12,10 @@ describe("the packet policy", () => {
   it.each([
     ["p10", "p10"],
     ["P10=00", "P10=00"],
-    ["G0011", "G0011"],
+    [`G${registersHex()}`, `G${registersHex()}`],
     ["g", "g"],
     ["m1000,8", "m1000,8"],
     ["M1000,2:abcd", "M1000,2:abcd"],
-    ["Z2,FFFFffff81000000,8", "Z2,ffffffff81000000,8"],
     ["Hg1", "Hg1"],
     ["Hc-1", "Hc-1"],
     ["T1", "T1"],
@@ -23,8 +24,14 @@ describe("the packet policy", () => {
     expect(outcome(payload)).toEqual({ kind: "ask", asked: [asked], reply: "OK" });
   });
 
+  it("lets Z2 through, and reads what is watched", () => {
+    expect(outcome("Z2,FFFFffff81000000,8")).toEqual({
+      ...{ kind: "ask", asked: ["Z2,ffffffff81000000,8", "mffffffff81000000,8"], reply: "OK" },
+    });
+  });
+
   it("asks only about threads that there are: QEMU gives no answer at all about others", () => {
-    const threads = { list: "m01" };
+    const threads = { list: "m01", document: null };
     const known = outcome("qThreadExtraInfo,1", { threads });
     expect(known).toEqual({ kind: "ask", asked: ["qThreadExtraInfo,1"], reply: "OK" });
     for (const thread of ["-1", "ffffffff", "0", "2"]) {
@@ -49,6 +56,12 @@ describe("the packet policy", () => {
     ["qRcmd,696e666f2076657273696f6e", hexOfBytes("QEMU emulator version 7.2.22\n")],
   ])("answers %s by itself", (payload, reply) => {
     expect(outcome(payload)).toEqual({ kind: "answer", reply });
+  });
+
+  it("tells the stop with its registers, where they are known", () => {
+    const registers = registersHex();
+    const reply = "T05thread:01;";
+    expect(outcome("?", { stopRegisters: registers })).toEqual({ kind: "answer", reply, registers });
   });
 
   it("answers g from what the stop was recorded with", () => {
@@ -97,6 +110,8 @@ describe("the packet policy", () => {
     ["Z0,10,1;X2,0102;cmds:1,X1,00"],
     ["Z2,10,8;X2,0102"],
     ["Z2,10,ffff"],
+    ["G0011"],
+    [`G${registersHex()}00`],
     ["vCont;r1,2:1;r3,4:2"],
     ["vCont;c:p1.1"],
     ["vAttach;2"],
@@ -138,7 +153,7 @@ describe("memory", () => {
         if (read.kind !== "ask") throw new Error("not asked");
         for (const payload of read.asked)
           expect(Number.parseInt(payload.split(",")[1] ?? "", 16)).toBeLessThanOrEqual(0x800);
-        expect(read.reply.length).toBeLessThanOrEqual(0x3000);
+        expect(read.reply.length).toBeLessThanOrEqual(GDB_PACKET_BYTES);
       }),
     );
   });
@@ -154,7 +169,7 @@ describe("memory", () => {
 
 describe("threads", () => {
   it("are asked for once, and told all at once", () => {
-    const threads = { list: null };
+    const threads = { list: null, document: null };
     const answers = ["m01", "m02", "l"];
     const first = outcome("qfThreadInfo", { threads }, () => answers.shift() ?? "");
     expect(first).toEqual({ kind: "ask", asked: ["qfThreadInfo", "qsThreadInfo", "qsThreadInfo"], reply: "m01,02" });
@@ -162,13 +177,44 @@ describe("threads", () => {
   });
 
   it("are told of where there are such", () => {
-    const threads = { list: "m01" };
+    const threads = { list: "m01", document: null };
     expect(outcome("qThreadExtraInfo,1", { threads })).toEqual({
       kind: "ask",
       asked: ["qThreadExtraInfo,1"],
       reply: "OK",
     });
     expect(outcome("qThreadExtraInfo,2", { threads })).toEqual({ kind: "ask", asked: [], reply: "E22" });
+  });
+
+  it("are listed with QEMU's words in one document, which is kept while the machine stands", () => {
+    const threads: KnownThreads = { list: null, document: null };
+    const words = `<"CPU#0 [halted ]">${"x".repeat(100)}`;
+    const answers: Record<string, string> = { qfThreadInfo: "m01,0a", qsThreadInfo: "l" };
+    const stub = (payload: string) => answers[payload] ?? (payload.endsWith(",01") ? hexOfBytes(words) : "E22");
+    const read = () => outcome("qXfer:threads:read::0,1000", { threads }, stub);
+    const first = `CPU#0 [halted ]${"x".repeat(17)}`;
+    const document = `l<threads><thread id="01">${first}</thread><thread id="0a"></thread></threads>`;
+    expect(read()).toMatchObject({ kind: "ask", reply: document });
+    expect(read()).toEqual({ kind: "answer", reply: document });
+    threads.document = { text: "<threads>of before</threads>", isNow: false };
+    expect(read()).toMatchObject({ kind: "ask", reply: document });
+  });
+
+  it("are listed in one piece, however many there are", () => {
+    const list = `m${Array.from({ length: THREADS_MAX }, (_, n) => (n + 1).toString(16)).join(",")}`;
+    const stub = () => hexOfBytes("x".repeat(200));
+    const read = outcome("qXfer:threads:read::0,1000", { threads: { list, document: null } }, stub);
+    expect(read).toMatchObject({ reply: expect.stringMatching(/^l<threads>.*<\/threads>$/) });
+  });
+
+  it("are listed also while the machine runs: gdb would forget those that it is not told of", () => {
+    const read = (threads: KnownThreads) => outcome("qXfer:threads:read::0,1000", { threads, runs: true });
+    const reply = (ids: readonly string[]) =>
+      `l<threads>${ids.map((id) => `<thread id="${id}"></thread>`).join("")}</threads>`;
+    expect(read({ list: null, document: null })).toEqual({ kind: "answer", reply: reply(["01"]) });
+    expect(read({ list: "m01,02", document: null })).toEqual({ kind: "answer", reply: reply(["01", "02"]) });
+    const before = { text: "<threads>of before</threads>", isNow: false };
+    expect(read({ list: "m01", document: before })).toEqual({ kind: "answer", reply: `l${before.text}` });
   });
 
   it("without end are given up", () => {

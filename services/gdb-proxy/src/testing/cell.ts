@@ -53,6 +53,7 @@ export class TestCell implements AsyncDisposable {
   readonly office: TicketOffice;
   readonly #env: Readonly<Record<string, string>>;
   #proxy: GdbProxy | null = null;
+  #servedAt: CellProxy | null = null;
 
   private constructor(folder: string, office: TicketOffice, env: Readonly<Record<string, string>>) {
     this.folder = folder;
@@ -100,8 +101,14 @@ export class TestCell implements AsyncDisposable {
   }
 
   get urls(): CellProxy {
-    if (this.#proxy === null) throw new Error("the proxy is stopped");
-    return this.#proxy.urls;
+    const urls = this.#proxy?.urls ?? this.#servedAt;
+    if (urls === null) throw new Error("the proxy is stopped");
+    return urls;
+  }
+
+  /** A prepared cell's proxy runs elsewhere, and is reached there. */
+  isServedAt(urls: CellProxy): void {
+    this.#servedAt = urls;
   }
 
   traceDirectory(session: string): string {

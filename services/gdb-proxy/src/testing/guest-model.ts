@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from "@ringside/link";
 import { REGISTER_LAYOUTS, type RegisterArch } from "@ringside/rsp";
 import type { Conversation } from "../hub/conversation.ts";
+import { playTalk } from "./play-talk.ts";
 
 const PAGE = BigInt(PAGE_BYTES);
 const pageOf = (address: bigint): bigint => address - (address % PAGE);
@@ -65,9 +66,7 @@ export class GuestModel {
 
   /** Runs a conversation to its end. */
   run<T>(talk: Conversation<T>): T {
-    let step = talk.next();
-    while (!step.done) step = talk.next(step.value === null ? "" : this.answer(step.value));
-    return step.value;
+    return playTalk(talk, (payload) => this.answer(payload));
   }
 
   /** Pages that were read, each once, lowest first. */

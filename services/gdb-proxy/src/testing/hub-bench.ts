@@ -1,7 +1,7 @@
-import type { ConnectionRole, OnDisconnect, RingsideError } from "@ringside/shared";
-import type { NewTraceEvent } from "@ringside/trace";
+import type { ConnectionRole, Hint, OnDisconnect, RingsideError } from "@ringside/shared";
+import { type NewTraceEvent, recordedReply } from "@ringside/trace";
 import type { AttachedDebugger } from "../hub/attached-debugger.ts";
-import type { Conversation } from "../hub/conversation.ts";
+import { askAll, type Conversation } from "../hub/conversation.ts";
 import type { AttachedBefore, Debugger, StoppedView } from "../hub/debugger.ts";
 import { Hub } from "../hub/hub.ts";
 import { StubModel } from "./stub-model.ts";
@@ -9,7 +9,7 @@ import { StubModel } from "./stub-model.ts";
 export interface BenchOptions {
   readonly recording?: boolean;
   readonly onDisconnect?: OnDisconnect;
-  readonly hints?: readonly string[];
+  readonly hints?: readonly Hint[];
 }
 
 export interface BenchAttach {
@@ -61,7 +61,7 @@ export class BenchDebugger implements Debugger {
     if (this.owed < 0) this.#bench.faults.push(`nobody asked for ${payload}`);
     const { connection } = this.one;
     const last = this.#bench.events.findLast((event) => "connection" in event && event.connection === connection);
-    if (last?.type !== "gdb.reply" || last.data !== payload || this.#bench.unflushed > 0) {
+    if (last?.type !== "gdb.reply" || last.data !== recordedReply(payload) || this.#bench.unflushed > 0) {
       this.#bench.faults.push(`not recorded before: ${payload}`);
     }
     this.sent.push(payload);
@@ -120,7 +120,7 @@ export class BenchDebugger implements Debugger {
 
   *#describe(view: StoppedView): Conversation<void> {
     this.described.push(view);
-    yield "m4000,40";
+    yield* askAll(["m4000,40", "m5000,40", "m6000,40"]);
   }
 }
 
@@ -154,7 +154,15 @@ export class Bench {
     const { recording = false, onDisconnect = "run", hints = [] } = options;
     this.stub = stub;
     this.hub = new Hub(
-      { session: "ses_00000000000000000000", arch: "x86_64", qemuVersion: "7.2", recording, onDisconnect, hints },
+      {
+        session: "ses_00000000000000000000",
+        arch: "x86_64",
+        memoryMib: 64,
+        qemuVersion: "7.2",
+        recording,
+        onDisconnect,
+        hints,
+      },
       {
         connectStub: () => {
           this.#connecting = true;

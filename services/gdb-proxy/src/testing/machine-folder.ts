@@ -47,6 +47,8 @@ export class TestMachineFolder {
       template: null,
       idleMinutes: 0,
       onDisconnect: "run",
+      hints: [],
+      memoryMib: 64,
       consoleStart: "",
       ...overrides,
     };

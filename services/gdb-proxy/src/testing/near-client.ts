@@ -34,8 +34,8 @@ export class NearClient {
   #lastId = 0;
 
   /** @param headers such as the ticket's */
-  constructor(url: string, headers: Record<string, string> = {}) {
-    this.ws = new WebSocket(url, LINK_PROTOCOL, { headers });
+  constructor(url: string, headers: Record<string, string> = {}, options: { readonly autoPong?: boolean } = {}) {
+    this.ws = new WebSocket(url, LINK_PROTOCOL, { headers, ...options });
     this.ws.on("error", () => undefined);
     this.ws.on("message", (data: Buffer) => this.#message(data));
     this.#closed = once(this.ws, "close").then(([code, reason]) => ({ code: Number(code), reason: String(reason) }));

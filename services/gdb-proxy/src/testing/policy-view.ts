@@ -2,6 +2,7 @@ import type { Conversation } from "../hub/conversation.ts";
 import { BreakpointLedger } from "../hub/ledger.ts";
 import type { Asker, PolicyView } from "../policy/decision.ts";
 import { decide } from "../policy/table.ts";
+import { playTalk } from "./play-talk.ts";
 import { TARGET_XML } from "./stub-model.ts";
 
 /** Who asks. */
@@ -16,12 +17,13 @@ export function view(changes: Partial<PolicyView> = {}): PolicyView {
     qemuVersion: "QEMU emulator version 7.2.22",
     stopReply: "T05thread:01;",
     registers: null,
+    stopRegisters: null,
     forgetRegisters: () => undefined,
     features: new Map([["target.xml", TARGET_XML]]),
     runs: false,
     choseThread: () => undefined,
     ledger: new BreakpointLedger().own(1),
-    threads: { list: null },
+    threads: { list: null, document: null },
     asker: DRIVER,
     present: () => ({ session: "ses_1", servedMs: 120_000, isPaused: false, debuggers: [] }),
     ...changes,
@@ -34,12 +36,11 @@ export function talkWith(
   stub: (payload: string) => string,
 ): { asked: string[]; reply: string } {
   const asked: string[] = [];
-  let next = talk.next("");
-  while (!next.done) {
-    asked.push(next.value ?? "");
-    next = talk.next(stub(next.value ?? ""));
-  }
-  return { asked, reply: next.value };
+  const reply = playTalk(talk, (payload) => {
+    asked.push(payload);
+    return stub(payload);
+  });
+  return { asked, reply };
 }
 
 /** What reaches the stub for a packet, and what gdb is answered where the stub says OK to all. */

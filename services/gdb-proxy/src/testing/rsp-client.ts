@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Decoder, encodePacket, INTERRUPT_BYTE } from "@ringside/rsp";
 import type { WebSocket } from "ws";
+import { GDB_PACKET_BYTES } from "../limits.ts";
 
 interface Carrier {
   write(bytes: Uint8Array): void;
@@ -14,15 +15,17 @@ interface Carrier {
 export class RspClient {
   readonly #carrier: Carrier;
   readonly #replies: string[] = [];
+  /** What came with the last stop: `n:value;` for each register. */
+  stopRegisters = "";
   #wanted: (() => void) | null = null;
 
   private constructor(carrier: Carrier) {
     this.#carrier = carrier;
-    const decoder = new Decoder({ runLength: true });
+    const decoder = new Decoder({ runLength: true, bytesMax: GDB_PACKET_BYTES });
     carrier.onData((bytes) =>
       decoder.push(bytes, (frame) => {
         if (frame.kind !== "packet") return;
-        this.#replies.push(frame.payload);
+        this.#replies.push(this.#withoutRegisters(frame.payload));
         this.#wanted?.();
       }),
     );
@@ -48,6 +51,13 @@ export class RspClient {
       onData: (take) => socket.on("data", take),
       closed: once(socket, "close").then(() => ({ code: 0, reason: "" })),
     });
+  }
+
+  /** A stop's registers are kept apart from it, as gdb does. */
+  #withoutRegisters(payload: string): string {
+    if (!payload.startsWith("T")) return payload;
+    this.stopRegisters = /(?:;)((?:[0-9a-f]{2}:[0-9a-f]+;)+)$/.exec(payload)?.[1] ?? "";
+    return payload.slice(0, payload.length - this.stopRegisters.length);
   }
 
   get closed(): Promise<{ code: number; reason: string }> {

@@ -1,3 +1,4 @@
+import type { StepsTaken } from "../hub/ahead/log.ts";
 import type { Debugger, DebuggerSeat } from "../hub/debugger.ts";
 import type { GuestModel } from "./guest-model.ts";
 
@@ -5,6 +6,7 @@ import type { GuestModel } from "./guest-model.ts";
 export class SeatModel implements DebuggerSeat {
   readonly connection = 1;
   readonly arch: GuestModel["arch"];
+  readonly memoryMib = null;
   readonly features = new Map([["target.xml", "<target/>"]]);
   readonly guest: GuestModel;
   readonly packets: string[] = [];
@@ -47,6 +49,10 @@ export class SeatModel implements DebuggerSeat {
     if (/^(?:vCont;|[cs])/.test(payload)) this.#state = "running";
     else if (payload.startsWith("M")) this.#write(payload);
     else if (payload !== "k") this.debugger.reply(this.#answer(payload));
+  }
+
+  back({ took }: StepsTaken): void {
+    this.calls.push(`back: ${took}`);
   }
 
   read(...[talk, done]: Parameters<DebuggerSeat["read"]>): void {

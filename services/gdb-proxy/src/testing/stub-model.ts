@@ -1,4 +1,5 @@
 import { hexOfBytes } from "@ringside/rsp";
+import { STUB_PACKETS_AHEAD_MAX } from "../limits.ts";
 
 const INFO_REPLAY = `qRcmd,${hexOfBytes("info replay")}`;
 
@@ -36,8 +37,12 @@ export class StubModel {
    * is at its end, the machine runs until the test stops it. Null: so it is always.
    */
   path: bigint[] | null = null;
+  /** Questions that were under way at a time. */
+  mostUnderWay = 0;
   /** No memory can be read. */
   unreadable = false;
+  /** What memory holds, as hex, where that matters. */
+  memory: (bytes: number) => string = (bytes) => "00".repeat(bytes);
   #interrupts = 0;
 
   constructor(running = true) {
@@ -54,7 +59,11 @@ export class StubModel {
   packet(payload: string): void {
     this.packets.push(payload);
     if (this.running) this.faults.push(`written while running: ${payload}`);
-    if (this.answers.length > 0 && !payload.startsWith("qSupported")) this.faults.push(`not waited before: ${payload}`);
+    // Questions may be several under way; what writes, inserts or lets run waits for all answers before.
+    const isQuestion = /^(?:[mgpT]|q(?!Rcmd))/.test(payload);
+    if (this.answers.length > 0 && !isQuestion) this.faults.push(`not waited before: ${payload}`);
+    if (this.answers.length >= STUB_PACKETS_AHEAD_MAX) this.faults.push(`too many under way: ${payload}`);
+    this.mostUnderWay = Math.max(this.mostUnderWay, this.answers.length + 1);
     const answer = this.#answer(payload);
     if (answer !== null) this.answers.push(answer);
   }
@@ -99,7 +108,7 @@ export class StubModel {
       return `l${(feature[1] === "target.xml" ? TARGET_XML : "<feature/>").slice(Number.parseInt(feature[2] ?? "0", 16))}`;
     const memory = /^m[0-9a-f]+,([0-9a-f]+)$/.exec(payload);
     if (memory && this.unreadable) return "E14";
-    if (memory) return "00".repeat(Number.parseInt(memory[1] ?? "0", 16));
+    if (memory) return this.memory(Number.parseInt(memory[1] ?? "0", 16));
     if (payload === INFO_REPLAY) {
       if (this.instructions === null) return "OK";
       this.answers.push(

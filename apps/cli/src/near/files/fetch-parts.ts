@@ -8,8 +8,12 @@ export interface PartSource {
   request(first: number, last: number): Promise<Response>;
   readonly bytesMax: number;
   readonly signal: AbortSignal;
-  /** @param bytes that have arrived @param total of the file */
-  onBytes(bytes: number, total: number): void;
+  /**
+   * @param bytes that have arrived
+   * @param total of the file
+   * @param inOrder how many of them stand at its beginning without a gap
+   */
+  onBytes(bytes: number, total: number, inOrder: number): void;
 }
 
 /** How much of how much: of `content-range`, else of the whole. */
@@ -26,6 +30,9 @@ class PartFetcher {
   #total = 0;
   #arrived = 0;
   #next = FETCH_PART_BYTES;
+  /** By where a part begins: up to where it is there. */
+  readonly #reached = new Map<number, number>();
+  #inOrder = 0;
 
   constructor(source: PartSource, file: FileHandle) {
     this.#source = source;
@@ -83,18 +90,50 @@ class PartFetcher {
     }
   }
 
+  /** A part that is asked for again brings the same bytes: what was reached stays reached. */
+  #reach(from: number, to: number): void {
+    this.#reached.set(from, Math.max(this.#reached.get(from) ?? 0, to));
+    for (let next = this.#reached.get(this.#partOf(this.#inOrder)) ?? 0; next > this.#inOrder; ) {
+      this.#inOrder = next;
+      next = this.#reached.get(this.#partOf(next)) ?? 0;
+    }
+  }
+
+  /** Where the part begins that a byte belongs to; there is but one where the server sends all at once. */
+  #partOf(at: number): number {
+    return this.#reached.size === 1 && this.#reached.has(0) ? 0 : Math.floor(at / FETCH_PART_BYTES) * FETCH_PART_BYTES;
+  }
+
   async #take(response: Response, from: number, to: number): Promise<void> {
     if (response.body === null) throw new Error("the answer was empty");
     let at = from;
-    for await (const chunk of response.body) {
-      this.#source.signal.throwIfAborted();
+    for await (const chunk of chunksOf(response.body, this.#source.signal)) {
       if (at + chunk.length > to) throw new Error("more arrived than was asked for");
       await this.#file.write(chunk, 0, chunk.length, at);
       at += chunk.length;
       this.#arrived += chunk.length;
-      this.#source.onBytes(this.#arrived, this.#total);
+      this.#reach(from, at);
+      this.#source.onBytes(this.#arrived, this.#total, this.#inOrder);
     }
     if (at !== to) throw new Error(`it ended after ${at - from} of ${to - from} bytes`);
+  }
+}
+
+/** A body's bytes, cut off when the signal aborts, whether any come or not. */
+async function* chunksOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  const cancel = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    for (;;) {
+      const next = await reader.read();
+      signal.throwIfAborted();
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    cancel();
   }
 }
 

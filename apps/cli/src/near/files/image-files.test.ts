@@ -165,6 +165,14 @@ describe("a file of an image", () => {
     };
     await expect(need(files)).rejects.toThrow();
     expect(await left()).toEqual([]);
+    // What is wrong is known before all of it has arrived.
+    answer = (_request, response) => {
+      const begin = zstdCompressSync(Buffer.alloc(2 * CONTENT.length));
+      response.writeHead(200, { "content-type": "application/zstd", "content-length": begin.length + 1_000_000 });
+      response.write(begin);
+    };
+    await expect(need(files)).rejects.toThrow(/longer/);
+    expect(await left()).toEqual([]);
     answer = parts;
     await expect(need(files)).resolves.toContain("vmlinux");
   });

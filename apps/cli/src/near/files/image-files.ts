@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { withLock } from "@ringside/image";
@@ -10,6 +11,7 @@ import type { Api } from "../../api/calls.ts";
 import { Digesting } from "../../digesting.ts";
 import { DOWNLOAD_BYTES_MAX, FETCH_LEFT_MS } from "../../limits.ts";
 import { fetchParts } from "./fetch-parts.ts";
+import { GrowingFile } from "./growing-file.ts";
 
 /** A file of an image, as its manifest describes it. */
 type ImageFile = ImageManifest["files"]["debug"];
@@ -30,6 +32,8 @@ export interface FetchOptions {
  */
 export class ImageFiles {
   readonly #cacheDir: string;
+  /** Those that are asked for now. */
+  readonly #asked = new Map<string, Promise<ImageManifest>>();
 
   constructor(cacheDir: string) {
     this.#cacheDir = cacheDir;
@@ -55,6 +59,11 @@ export class ImageFiles {
     });
   }
 
+  /** The names of an image's programs; the manifest is fetched unless it is here. @throws Error in words, CliError */
+  async programs(image: string, api: Api): Promise<readonly string[]> {
+    return Object.keys((await this.#manifest(api, image)).programs);
+  }
+
   async #knownManifest(image: string): Promise<ImageManifest | null> {
     const known = imageManifestSchema.safeParse(
       parsed(await readFile(this.#manifestPath(image), "utf8").catch(() => "")),
@@ -62,7 +71,13 @@ export class ImageFiles {
     return known.success && known.data.digest === image ? known.data : null;
   }
 
-  async #manifest(api: Api, image: string): Promise<ImageManifest> {
+  #manifest(api: Api, image: string): Promise<ImageManifest> {
+    const asked = this.#asked.get(image) ?? this.#askManifest(api, image).finally(() => this.#asked.delete(image));
+    this.#asked.set(image, asked);
+    return asked;
+  }
+
+  async #askManifest(api: Api, image: string): Promise<ImageManifest> {
     const known = await this.#knownManifest(image);
     if (known !== null) return known;
     const manifest = await api.image(image);
@@ -89,55 +104,50 @@ export class ImageFiles {
     return join(this.#cacheDir, "files", sha256, basename(path));
   }
 
-  /** The bytes are asked for before the manifest says which they are: on a long line that takes a while. */
-  async #fetch(image: string, key: string, options: FetchOptions): Promise<string> {
+  /**
+   * The bytes are asked for before the manifest says which they are, as on a long line that takes a while; they are
+   * unpacked and checked while they arrive.
+   */
+  async #fetch(image: string, key: string, { api, signal, onProgress }: FetchOptions): Promise<string> {
     const folder = join(this.#cacheDir, "files");
     await mkdir(folder, { recursive: true });
     await sweep(folder);
     const sent = join(folder, `${randomUUID()}.part`);
     const fresh = join(folder, `${randomUUID()}.new`);
+    const enough = new AbortController();
+    let fetching: Promise<void> = Promise.resolve();
     try {
-      const file = fileOf(await this.#manifestAndBytes(image, key, sent, options), key);
-      const here = await this.#findFile(file);
-      if (here !== null) return here;
-      await unpack(sent, fresh, file, options.signal);
-      const path = this.#pathOf(file);
-      await mkdir(dirname(path), { recursive: true });
-      await rename(fresh, path);
-      return path;
+      await using handle = await open(sent, "wx+");
+      const growing = new GrowingFile(handle, COPY_BYTES);
+      const source = {
+        request: (first: number, last: number) => api.imageFile(image, key, { first, last }),
+        bytesMax: DOWNLOAD_BYTES_MAX,
+        signal: AbortSignal.any([signal, enough.signal]),
+        onBytes: (bytes: number, total: number, inOrder: number) => {
+          growing.grown(inOrder);
+          onProgress(`${mebibytes(bytes)} of ${mebibytes(total)} MiB`);
+        },
+      };
+      fetching = fetchParts(source, handle).then(
+        () => growing.ended(),
+        (cause: unknown) => growing.ended(cause),
+      );
+      try {
+        const file = fileOf(await this.#manifest(api, image), key);
+        const here = await this.#findFile(file);
+        if (here !== null) return here;
+        await unpack(growing.bytes(), fresh, { file, signal, onError: () => enough.abort() });
+        const path = this.#pathOf(file);
+        await mkdir(dirname(path), { recursive: true });
+        await rename(fresh, path);
+        return path;
+      } finally {
+        enough.abort();
+        await fetching;
+      }
     } finally {
       await rm(sent, { force: true });
       await rm(fresh, { force: true });
-    }
-  }
-
-  /** Fetches both at once; without the bytes where another image has brought them before. */
-  async #manifestAndBytes(
-    image: string,
-    key: string,
-    path: string,
-    { api, signal, onProgress }: FetchOptions,
-  ): Promise<ImageManifest> {
-    const enough = new AbortController();
-    await using handle = await open(path, "wx");
-    const fetching = fetchParts(
-      {
-        request: (first, last) => api.imageFile(image, key, { first, last }),
-        bytesMax: DOWNLOAD_BYTES_MAX,
-        signal: AbortSignal.any([signal, enough.signal]),
-        onBytes: (bytes, total) => onProgress(`${mebibytes(bytes)} of ${mebibytes(total)} MiB`),
-      },
-      handle,
-    );
-    // Its error is thrown below, or is that of an end which was wanted.
-    fetching.catch(() => undefined);
-    try {
-      const manifest = await this.#manifest(api, image);
-      if ((await this.#findFile(fileOf(manifest, key))) === null) await fetching;
-      return manifest;
-    } finally {
-      enough.abort();
-      await fetching.catch(() => undefined);
     }
   }
 }
@@ -159,24 +169,45 @@ function fileOf({ files, programs }: ImageManifest, key: string): ImageFile {
 
 /** What a frame of zstd begins with (RFC 8878); no ELF file does. */
 const ZSTD_MAGIC = 0xfd2fb528;
+const HEAD_BYTES = 4;
 
-async function isZstd(path: string): Promise<boolean> {
-  await using file = await open(path, "r");
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-  return bytesRead === 4 && buffer.readUInt32LE(0) === ZSTD_MAGIC;
+interface Unpacking {
+  /** What the bytes must be. */
+  readonly file: ImageFile;
+  readonly signal: AbortSignal;
+  /** They cannot be used: no more need come. */
+  readonly onError: () => void;
 }
 
 /** @throws Error where the bytes are not those of the manifest */
-async function unpack(from: string, to: string, file: ImageFile, signal: AbortSignal): Promise<void> {
+async function unpack(bytes: AsyncGenerator<Buffer>, to: string, { file, signal, onError }: Unpacking): Promise<void> {
   const check = new Digesting(file.bytes, `it is longer than ${file.bytes} bytes`);
-  const source = createReadStream(from, { highWaterMark: COPY_BYTES });
+  const first = await headOf(bytes);
+  const isZstd = first.length >= HEAD_BYTES && first.readUInt32LE(0) === ZSTD_MAGIC;
+  const plain = isZstd ? createZstdDecompress({ chunkSize: COPY_BYTES }) : new PassThrough();
   const target = createWriteStream(to, { flags: "wx" });
-  if (await isZstd(from))
-    await pipeline(source, createZstdDecompress({ chunkSize: COPY_BYTES }), check, target, { signal });
-  else await pipeline(source, check, target, { signal });
+  plain.once("error", onError);
+  check.once("error", onError);
+  target.once("error", onError);
+  await pipeline(Readable.from(withHead(first, bytes)), plain, check, target, { signal });
   if (check.bytes !== file.bytes || check.sha256() !== file.sha256) {
     throw new Error("what arrived is not what the image has (sha256)");
   }
+}
+
+async function headOf(bytes: AsyncGenerator<Buffer>): Promise<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < HEAD_BYTES) {
+    const next = await bytes.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return head;
+}
+
+async function* withHead(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* rest;
 }
 
 const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(0);

@@ -8,6 +8,7 @@ import {
 } from "@ringside/link";
 import { parsePacket, parseStopReply } from "@ringside/rsp";
 import type { Pages } from "../page-cache.ts";
+import { AHEAD_FAULTS, type AheadFault, ModelAhead } from "./model-ahead.ts";
 import type { ModelStub } from "./model-stub.ts";
 
 /** What a test plants to see whether its check would find it. */
@@ -20,7 +21,8 @@ export type Fault =
   /** Registers are those of the stop before. */
   | "stale registers"
   /** Nothing is said of a write that another debugger has made. */
-  | "silent write";
+  | "silent write"
+  | AheadFault;
 
 type Sent = { readonly message: FarMessage; readonly pages: Pages };
 type Role = Extract<FarMessage, { type: "hello" }>["role"];
@@ -35,6 +37,9 @@ export class ModelCell {
   /** Everything that was noted. */
   readonly noted: string[] = [];
   readonly #fault: Fault;
+  readonly #ahead: ModelAhead;
+  /** No other debugger is attached. */
+  isAlone = true;
   readonly #before = new Map<string, Uint8Array>();
   #registersBefore: string;
   /** Held back until let(). */
@@ -43,6 +48,8 @@ export class ModelCell {
   constructor(stub: ModelStub, fault: Fault = "none") {
     this.stub = stub;
     this.#fault = fault;
+    const planted = AHEAD_FAULTS.find((one) => one === fault);
+    this.#ahead = new ModelAhead(stub, planted ?? null);
     this.#registersBefore = stub.registers();
   }
 
@@ -64,10 +71,13 @@ export class ModelCell {
         this.#attach(message.id, message.again);
         break;
       case "packets":
-        this.#packets(message.id, message.first, message.last);
+        this.#packets(message);
         break;
       case "read":
         this.#read(message.id, message.pages);
+        break;
+      case "back":
+        this.#ahead.back(message);
         break;
       case "interrupt":
       case "noted":
@@ -97,13 +107,14 @@ export class ModelCell {
   }
 
   #attach(id: number, again: Extract<NearMessage, { type: "attach" }>["again"]): void {
+    for (const back of again?.back ?? []) this.#ahead.back(back);
     for (const payload of again?.inserted ?? []) this.stub.packet(payload);
     const [bundle, pages] = this.#bundle();
     const stop = this.stub.stopReply;
     this.#send({ type: "attached", id, stop, features: { "target.xml": "<target/>" }, bundle }, pages);
   }
 
-  #packets(id: number, first: readonly string[], last: string): void {
+  #packets({ id, first, last, ahead }: Extract<NearMessage, { type: "packets" }>): void {
     for (const payload of first) {
       const { reply } = this.stub.packet(payload);
       if (reply !== "OK") {
@@ -114,9 +125,14 @@ export class ModelCell {
     this.#remember();
     const { said, reply } = this.stub.packet(last);
     const changes = parseStopReply(reply) !== null || /^(?:[GPMX]|qRcmd)/.test(last);
+    if (changes && parsePacket(last).kind !== "?") this.#ahead.drop();
+    const mayGoOn = ahead !== undefined && this.isAlone && !this.stub.packet("qfThreadInfo").reply.includes(",");
+    const gone =
+      mayGoOn && parseStopReply(reply) !== null ? this.#ahead.goOn(ahead, () => this.#pageAddresses()) : null;
     const described = changes && !reply.startsWith("E") && parsePacket(last).kind !== "?";
     const [bundle, pages] = described ? this.#bundle() : [null, new Map<string, Uint8Array>()];
-    this.#send({ type: "answer", id, payload: reply, said: [...said], bundle }, pages);
+    const more = gone === null ? {} : { ahead: gone };
+    this.#send({ type: "answer", id, payload: reply, said: [...said], bundle, ...more }, pages);
   }
 
   #read(id: number, wanted: readonly string[]): void {

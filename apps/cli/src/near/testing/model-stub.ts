@@ -50,6 +50,17 @@ export class ModelStub {
     return this.#stop;
   }
 
+  get isAtBreakpoint(): boolean {
+    return this.#inserted.has(`software ${this.pc} 1`) || this.#inserted.has(`hardware ${this.pc} 1`);
+  }
+
+  /** Whole pages that can be read. */
+  get pages(): readonly bigint[] {
+    return this.#ranges.flatMap(({ start, bytes }) =>
+      Array.from({ length: Math.floor(bytes.length / PAGE) }, (_, n) => start + BigInt(n * PAGE)),
+    );
+  }
+
   get inserted(): readonly string[] {
     return [...this.#inserted].sort();
   }
@@ -62,10 +73,25 @@ export class ModelStub {
     return this.#register(RSP_OFFSET);
   }
 
+  /** @returns what puts the machine back to how it stands now, breakpoints aside */
+  snapshot(): () => void {
+    const ranges = this.#ranges.map(({ bytes }) => Buffer.from(bytes));
+    const registers = [...this.#registers].map(([thread, bytes]) => [thread, Buffer.from(bytes)] as const);
+    const [chosen, stop, steps] = [this.#chosen, this.#stop, this.#steps];
+    return () => {
+      for (const [n, bytes] of ranges.entries()) this.#ranges[n]?.bytes.set(bytes);
+      for (const [thread, bytes] of registers) this.#of(thread).set(bytes);
+      [this.#chosen, this.#stop, this.#steps] = [chosen, stop, steps];
+    };
+  }
+
   /** The page's bytes; null where any of them cannot be read. */
   page(at: bigint): Uint8Array | null {
-    const hex = this.#read(at, PAGE);
-    return hex.length === 2 * PAGE ? Buffer.from(hex, "hex") : null;
+    const range = this.#ranges.find(({ start, bytes }) => at >= start && at < start + BigInt(bytes.length));
+    const offset = range === undefined ? 0 : Number(at - range.start);
+    return range !== undefined && offset + PAGE <= range.bytes.length
+      ? Uint8Array.from(range.bytes.subarray(offset, offset + PAGE))
+      : null;
   }
 
   /** The stopped thread's registers. */
@@ -162,7 +188,7 @@ export class ModelStub {
     this.#stop = "T02thread:01;";
     for (let step = 0; step < steps; step += 1) {
       this.#step();
-      if (steps === 1 || this.#inserted.has(`software ${this.pc} 1`) || this.#inserted.has(`hardware ${this.pc} 1`)) {
+      if (steps === 1 || this.isAtBreakpoint) {
         this.#stop = "T05thread:01;";
         break;
       }
