@@ -9,7 +9,13 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["packages/**/*.test.ts", "services/**/*.test.ts", "apps/**/*.test.ts", "tests/tidy/**/*.test.ts"],
+          include: [
+            "packages/**/*.test.ts",
+            "services/**/*.test.ts",
+            "apps/**/*.test.ts",
+            "tests/tidy/**/*.test.ts",
+            "tests/gdb-testsuite/**/*.test.ts",
+          ],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -1,5 +1,6 @@
 import type { GdbScript } from "../../apps/cli/src/bench/link/scripted-gdb.ts";
 import { looking } from "./transparency-looking.ts";
+import { watching } from "./transparency-watching.ts";
 
 /**
  * What a student types into gdb, as scripts whose text must be the same on every way to a stub. The scripts of a group
@@ -235,4 +236,5 @@ export const groups = (surroundings: Surroundings): readonly Group[] => [
   running,
   conditions,
   userSpace(surroundings),
+  watching,
 ];

@@ -49,10 +49,13 @@ export function testContext(signal: AbortSignal): Context {
   };
 }
 
-/** Starts a box with `students` students of one course; without `pool`, the runner's own defaults. */
+/**
+ * Starts a box with `students` students of one course; without `pool`, the runner's own defaults.
+ * @param options `images`: names of images beside the first that machines are made ready for at once
+ */
 export async function startTestBox(
   students: number,
-  options: { readonly pool?: PoolOptions; readonly labs?: Labs } = {},
+  options: { readonly pool?: PoolOptions; readonly labs?: Labs; readonly images?: readonly string[] } = {},
 ): Promise<TestBox> {
   const ending = new AbortController();
   const context = testContext(ending.signal);
@@ -62,7 +65,7 @@ export async function startTestBox(
     slots: 8,
     pool: options.pool,
     labs: options.labs?.folder,
-    warmImages: [image.manifest.name],
+    warmImages: [image.manifest.name, ...(options.images ?? [])],
     signal: ending.signal,
     onEvent: (event) => events.push(event),
   });

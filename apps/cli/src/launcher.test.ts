@@ -50,6 +50,19 @@ test("through links and from any folder it runs the checkout's own Node, with th
   expect(await npmLog()).toBe("");
 });
 
+test("what Node has compiled is kept in the cache of whoever runs it, and nowhere where nobody has one", async () => {
+  await stamp();
+  await program(join(root, "checkout/node_modules/.bin/node"), 'echo "[$NODE_COMPILE_CACHE]"');
+  const kept = async (env: Record<string, string>) => {
+    const options = { args: [], env: { PATH: "/usr/bin:/bin", ...env }, cwd: "/", timeoutMs: 30_000 };
+    return (await runChild({ command: join(root, "checkout/ringside"), ...options })).stdout.trim();
+  };
+  expect(await kept({ HOME: "/home/ann" })).toBe("[/home/ann/.cache/ringside/compiled]");
+  expect(await kept({ HOME: "/home/ann", RINGSIDE_CACHE: "/big/cache" })).toBe("[/big/cache/compiled]");
+  expect(await kept({ HOME: "/home/ann", NODE_COMPILE_CACHE: "/own" })).toBe("[/own]");
+  expect(await kept({})).toBe("[]");
+});
+
 test("where the lock file has changed, it installs, once", async () => {
   await writeFile(join(root, "checkout/node_modules/.ringside-lock"), "old\n");
   const first = await launch(join(root, "checkout/ringside"), ["labs"]);

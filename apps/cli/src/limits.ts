@@ -92,6 +92,12 @@ export const NEAR_READ_BYTES_MAX = 0x1600;
 export const NEAR_PAGES_MAX = 4_096;
 /** Times that the pages of one read are asked for before the read itself goes to the cell. */
 export const NEAR_PAGE_ROUNDS_MAX = 3;
+/** gdb steps by itself after so many equal steps between which it has only read. */
+export const NEAR_STEPS_ALIKE_MIN = 2;
+/** Steps that the cell is asked for with the next one; twice as many where gdb has taken all of them. */
+export const NEAR_STEPS_AHEAD_COUNT = 16;
+/** Steps that the cell is asked for behind a range: a line's code is in several, of a few instructions each. */
+export const NEAR_RANGE_STEPS_AHEAD_COUNT = 12;
 /** Software and hardware breakpoints that are answered at once; more are asked of the cell one by one. */
 export const NEAR_BREAKPOINTS_MAX = 400;
 /** Characters of their packets, all together: they must fit into the head of one message. */
@@ -141,6 +147,13 @@ export const TOP_LOOK_MS = 1_000;
 export const GRADE_WAIT_MS = 120_000;
 export const ROSTER_BYTES_MAX = 1024 * 1024;
 
+/** How often `ringside up` looks whether a lab needs an image that is not built. */
+export const WANTED_LOOK_MS = 2_000;
+/** An image whose build failed is not built again for this long, whoever asks for it. */
+export const WANTED_RETRY_MS = 600_000;
+/** Percent between two lines about an image that is built beside other work. */
+export const WANTED_PROGRESS_PERCENT = 10;
+
 /** Kernel source and build take about 4 GiB. */
 export const DISK_BYTES_MIN = 6 * 1024 ** 3;
 export const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
@@ -150,6 +163,7 @@ export const TEMPLATES_LOOKED_AT_MAX = 64;
 
 export const CHECK_TIMEOUT_MS = 600_000;
 export const TESTS_TIMEOUT_MS = 3_600_000;
+export const LONG_TEST_TIMEOUT_MS = 4 * 3_600_000;
 
 /** Each step of the demo: a session's start, a stop, a grade. */
 export const DEMO_STEP_MS = 90_000;
@@ -199,7 +213,7 @@ export const REPLAY_USER_IDS_COUNT = 1_000;
 
 // Files of images, fetched into the cache
 /** One request's part of a file. Several go at once, so that a long line is filled from the beginning. */
-export const FETCH_PART_BYTES = 2 * 1024 * 1024;
+export const FETCH_PART_BYTES = 4 * 1024 * 1024;
 export const FETCH_PARTS_MAX = 8;
 /** Tries for each part, and the pause before the next one. */
 export const FETCH_TRIES_MAX = 4;

@@ -14,8 +14,8 @@ export async function chooseSession(api: Api, given: string | undefined): Promis
     }
     return api.session(given);
   }
-  const me = await api.me();
-  const own = (await api.sessions({ state: "live" })).filter((session) => session.user === me.user.id);
+  const [me, all] = await Promise.all([api.me(), api.sessions({ state: "live" })]);
+  const own = all.filter((session) => session.user === me.user.id);
   const originals = own.filter((session) => session.forkedFrom === null);
   const live = originals.length > 0 ? originals : own;
   const [first, ...others] = live;

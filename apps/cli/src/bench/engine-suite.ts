@@ -77,7 +77,7 @@ export const engineSuite: Suite = {
   name: "engine",
   summary: "starts from the pool, a class at once, weight, hibernation, fairness, recording",
   parts: PARTS.map(({ name }) => name),
-  run: async (context, say, only) => {
+  run: async (context, say, { part: only }) => {
     const [image] = await ensureEverything(context);
     if (!image) throw new CliError("failed", "There is no image to boot");
     const results: BenchResult[] = [];

@@ -28,7 +28,15 @@ export interface Suite {
   readonly parts?: readonly string[];
   /** Parts that are run only by their names: they take long. */
   readonly longParts?: readonly string[];
-  readonly run: (context: Context, say: (line: string) => void, part?: string) => Promise<BenchResult[]>;
+  readonly run: (context: Context, say: (line: string) => void, options: RunOptions) => Promise<BenchResult[]>;
+}
+
+export interface RunOptions {
+  /** Only this part. */
+  readonly part?: string | undefined;
+  /** For a part that sends at random: how many, and what repeats them. */
+  readonly count?: number | undefined;
+  readonly seed?: number | undefined;
 }
 
 export type Target = { readonly atLeast: number } | { readonly atMost: number };

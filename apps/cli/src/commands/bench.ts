@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import type { BenchResult, Suite } from "../bench/suite.ts";
+import type { BenchResult, RunOptions, Suite } from "../bench/suite.ts";
 import { SUITES } from "../bench/suites.ts";
 import { type Context, note, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { table } from "../output/table.ts";
+import { integer } from "./arguments.ts";
 
 /** `ringside bench`: the figures that Ringside promises, measured on this machine. */
 export function addBench(program: Command, context: Context): void {
@@ -14,10 +15,16 @@ export function addBench(program: Command, context: Context): void {
     .description("Measures on this machine what Ringside promises, each figure with its target and how it was taken.")
     .addHelpText("after", `\nSuites:\n${SUITES.map((suite) => `  ${suite.name}  ${suite.summary}`).join("\n")}`)
     .option("--part <name>", `only this part of a suite: ${SUITES.flatMap((suite) => partsOf(suite)).join(", ")}`)
-    .action((name: string | undefined, { part }: { part?: string }) => bench(context, name, part));
+    .option("--count <n>", "of the part fuzz: packets to send", integer(1, FUZZ_COUNT_MAX))
+    .option("--seed <n>", "of the part fuzz: what a run before has printed, to send the same", integer(1, SEED_MAX))
+    .action((name: string | undefined, options: RunOptions) => bench(context, name, options));
 }
 
-async function bench(context: Context, name: string | undefined, part: string | undefined): Promise<void> {
+const FUZZ_COUNT_MAX = 1_000_000_000;
+const SEED_MAX = 1_000_000;
+
+async function bench(context: Context, name: string | undefined, options: RunOptions): Promise<void> {
+  const { part } = options;
   const named = SUITES.filter((suite) => name === undefined || suite.name === name);
   const suites = part === undefined ? named : named.filter((suite) => partsOf(suite).includes(part));
   if (suites.length === 0)
@@ -27,7 +34,7 @@ async function bench(context: Context, name: string | undefined, part: string | 
     );
   const results: BenchResult[] = [];
   for (const suite of suites)
-    results.push(...(await suite.run(context, (line) => note(context, `${suite.name}: ${line}`), part)));
+    results.push(...(await suite.run(context, (line) => note(context, `${suite.name}: ${line}`), options)));
   printResult(context, results, () => benchText(results));
   const missed = results.filter((one) => one.met === false);
   if (missed.length > 0) throw new CliError("failed", `${missed.length} targets were missed`);

@@ -46,49 +46,56 @@ async function connect(context: Context, given: string | undefined, options: Con
   if (session.state === "hibernated") {
     note(context, `The session ${session.id} is hibernated: gdb waits a moment while connecting wakes its machine.`);
   }
-  const files = options.symbols ? await debugFiles(context, api, session) : undefined;
-  const steps = await firstSteps(api, session);
-  if (options.tcp) {
-    const entry = await api.tcpEntry(session.id);
-    if (context.json()) {
-      print(
-        context,
-        JSON.stringify({
-          session: session.id,
-          ...entry,
-          symbols: files?.debug ?? null,
-          sources: files?.sources ?? null,
-        }),
-      );
-      return;
-    }
-    print(context, instructions(`${entry.host}:${entry.port}`, files, steps));
-    print(context, `The port takes one gdb, from this machine's address, until ${entry.expiresAt}.`);
+  // On a long line, what does not wait for each other goes at once.
+  const files = options.symbols ? debugFiles(context, api, session) : Promise.resolve(undefined);
+  const steps = () => firstSteps(api, session);
+  files.catch(() => undefined);
+  if (options.tcp) await tellEntry(context, { api, session, files, steps });
+  else await listen(context, { api, session, files, steps }, options);
+}
+
+/** A port of the server's, in place of one here. */
+async function tellEntry(context: Context, prepared: Prepared): Promise<void> {
+  const { api, session } = prepared;
+  const [files, steps] = await Promise.all([prepared.files, prepared.steps()]);
+  const entry = await api.tcpEntry(session.id);
+  if (context.json()) {
+    print(context, JSON.stringify({ session: session.id, ...entry, ...pathsOf(files) }));
     return;
   }
-  await listen(context, { api, session, files, steps }, options);
+  print(context, instructions(`${entry.host}:${entry.port}`, files, steps));
+  print(context, `The port takes one gdb, from this machine's address, until ${entry.expiresAt}.`);
 }
 
 interface Prepared {
   readonly api: Api;
   readonly session: Session;
-  readonly files: DebugFiles | undefined;
-  readonly steps: Lab["firstSteps"];
+  readonly files: Promise<DebugFiles | undefined>;
+  readonly steps: () => Promise<Lab["firstSteps"]>;
 }
 
+/** For programs that start gdb. */
+const pathsOf = (files: DebugFiles | undefined) => ({
+  symbols: files?.debug ?? null,
+  sources: files?.sources ?? null,
+  programs: files?.programs ?? {},
+});
+
 async function listen(context: Context, prepared: Prepared, options: ConnectOptions): Promise<void> {
-  const { api, session, files, steps } = prepared;
+  const { api, session } = prepared;
+  const debug = prepared.files.then((files) => files?.debug);
+  debug.catch(() => undefined);
   const event = (what: string, details: object) => print(context, JSON.stringify({ event: what, ...details }));
   const say = (line: string) => (context.json() ? event("said", { line }) : note(context, line));
   const settings = nearSettings(context, options, say);
   {
-    await using connector = await startConnector({
+    const starting = startConnector({
       api,
       session: session.id,
       host: GDB_HOST,
       port: options.port,
       ...settings,
-      debug: files?.debug,
+      debug,
       signal: context.signal,
       say,
       onEvent: ({ what, connection, words }) => {
@@ -96,15 +103,21 @@ async function listen(context: Context, prepared: Prepared, options: ConnectOpti
         else note(context, `gdb ${connection} ${what}${words === undefined ? "" : `: ${words}`}`);
       },
     });
+    // The link's ticket has the open connection to the server: it is what takes longest.
+    const steps = prepared.steps();
+    steps.catch(() => undefined);
+    await using connector = await starting;
+    const [files, firstOnes] = await Promise.all([prepared.files, steps]);
     const { port, roundTripMs } = connector;
     if (context.json()) {
-      const paths = { symbols: files?.debug ?? null, sources: files?.sources ?? null };
-      event("listening", { session: session.id, host: GDB_HOST, port, roundTripMs, ...paths });
+      event("listening", { session: session.id, host: GDB_HOST, port, ...pathsOf(files) });
     } else {
-      print(context, instructions(`${GDB_HOST}:${port}`, files, steps));
-      if (roundTripMs !== null) print(context, `To the machine's host and back: ${roundTripMs.toFixed(1)} ms.`);
+      print(context, instructions(`${GDB_HOST}:${port}`, files, firstOnes));
       print(context, "Leave this running; Ctrl-C ends it. gdb may detach and come again.");
     }
+    const ms = await roundTripMs();
+    if (context.json()) event("measured", { roundTripMs: ms });
+    else if (ms !== null) print(context, `To the machine's host and back: ${ms.toFixed(1)} ms.`);
     await new Promise<void>((resolve) => {
       context.signal.addEventListener("abort", () => resolve(), { once: true });
       if (context.signal.aborted) resolve();
@@ -135,6 +148,11 @@ function instructions(address: string, files: DebugFiles | undefined, steps: Lab
     `  (gdb) target remote ${address}`,
     ...steps.gdb.map((step) => `  (gdb) ${step}`),
   ];
+  const programs = Object.values(files?.programs ?? {});
+  if (programs.length > 0) {
+    lines.push("For a breakpoint in one of the lab's programs, first:");
+    lines.push(...programs.map((path) => `  (gdb) add-symbol-file ${path}`));
+  }
   if (steps.console.length > 0) {
     lines.push("At the console (`ringside console`):", ...steps.console.map((step) => `  ${step}`));
   }

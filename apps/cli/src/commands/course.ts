@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { gradeCsv } from "@ringside/grading";
 import type { GradeTable } from "@ringside/shared";
 import type { Command } from "commander";
 import { loggedInApi } from "../api/credentials.ts";
@@ -6,6 +7,7 @@ import { type Context, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { ROSTER_BYTES_MAX } from "../limits.ts";
 import { table } from "../output/table.ts";
+import { languageOf, languageOption } from "../trace/language.ts";
 import { parseRoster } from "./roster.ts";
 
 /** `ringside course …`: what instructors do. */
@@ -51,13 +53,16 @@ export function addCourse(program: Command, context: Context): void {
     .argument("<course>")
     .argument("<lab>")
     .description("the latest grade of each member")
-    .action(async (name: string, lab: string) => {
+    .option("--csv", "as a CSV file for spreadsheets, with the points of each check")
+    .addOption(languageOption())
+    .action(async (name: string, lab: string, options: { csv?: boolean; lang?: "en" | "zh" }) => {
       const grades = await (await loggedInApi(context)).grades(name, lab);
-      printResult(context, grades, gradesText);
+      if (options.csv === true) context.stdout.write(gradeCsv(grades, languageOf(context, options.lang)));
+      else printResult(context, grades, gradesText);
     });
   course.addHelpText(
     "after",
-    "\nExamples:\n  ringside course create os-2026 'Operating systems'\n  ringside course members os-2026 roster.csv > tokens.txt\n  ringside course labs os-2026 net-listen\n  ringside course grades os-2026 net-listen",
+    "\nExamples:\n  ringside course create os-2026 'Operating systems'\n  ringside course members os-2026 roster.csv > tokens.txt\n  ringside course labs os-2026 net-listen\n  ringside course grades os-2026 net-listen --csv > grades.csv",
   );
 }
 

@@ -36,7 +36,10 @@ export function addImage(program: Command, context: Context): void {
     .action(async (which: string) => {
       const found = await localImage(context, which);
       if (!found)
-        throw new CliError("not_found", `There is no image ${which} here: \`ringside image build\` builds it`);
+        throw new CliError(
+          "not_found",
+          `There is no image ${which} here: \`ringside image build --name ${which}\` builds it`,
+        );
       printResult(context, describe(found), imageText);
     });
 }

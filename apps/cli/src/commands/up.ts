@@ -11,6 +11,7 @@ import { CliError } from "../exit-codes.ts";
 import { table } from "../output/table.ts";
 import { ensureEverything } from "../setup/ensure.ts";
 import { cacheFolder } from "../setup/image.ts";
+import { buildWantedImages } from "../setup/wanted-images.ts";
 import { integer, ipAddress } from "./arguments.ts";
 
 const PORT = 8_080;
@@ -57,8 +58,8 @@ export function addUp(program: Command, context: Context): void {
     .option("--slots <count>", "how many machines may run at once (default: 8)", integer(1, 10_000))
     .option("--pool <count>", "how many machines wait prewarmed at most (default: 16)", integer(0, POOL_MAX))
     .option("--insecure-no-jail", "run machines without their jail, where it cannot be built: never for others' use")
-    .option("--kernel-src <path>", "kernel tree or tarball to build the image from")
-    .option("--no-setup", "do not install packages and do not build the image")
+    .option("--kernel-src <path>", "kernel tree or tarball to build images from")
+    .option("--no-setup", "do not install packages and do not build images")
     .addHelpText(
       "after",
       "\nExamples:\n  ringside up\n  ringside up --host 0.0.0.0 --public-host lab.example.edu --data /srv/ringside",
@@ -68,7 +69,7 @@ export function addUp(program: Command, context: Context): void {
 
 async function up(context: Context, options: UpOptions): Promise<void> {
   if (options.insecureNoJail) note(context, warningText(NO_JAIL, context.stderr.isTTY === true));
-  const images = options.setup ? await ensureEverything(context, options.kernelSrc) : [];
+  const first = options.setup ? await ensureEverything(context, options.kernelSrc) : [];
   const folder = dataFolderAt(resolve(options.data ?? defaultDataFolder(context.environment, context.isRoot)));
   const port = await takePort(options.host, options.port, "--port");
   const proxyPort = await takePort(options.host, options.proxyPort, "--proxy-port");
@@ -89,7 +90,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     slots: options.slots,
     pool: { max: options.pool },
     insecureNoJail: options.insecureNoJail,
-    warmImages: images.map((image) => image.manifest.name),
+    warmImages: first.map((image) => image.manifest.name),
     cell: "local",
     databaseUrl: context.environment.DATABASE_URL,
     redisUrl: context.environment.REDIS_URL,
@@ -107,7 +108,14 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     signal: context.signal,
   });
   announce(context, box, folder, people);
-  await untilEnd(context, box);
+  const ended = new AbortController();
+  const images = options.setup ? buildImages(context, options, ended.signal) : Promise.resolve();
+  try {
+    await untilEnd(context, box);
+  } finally {
+    ended.abort();
+    await images;
+  }
 }
 
 /** In red on a terminal. */
@@ -137,6 +145,17 @@ function announce(context: Context, box: Box, folder: DataFolder, people: People
     print(context, `Tokens: ${folder.peopleFile} and ${folder.adminTokenFile}`);
   }
   print(context, `Logs: ${folder.logs}    End: Ctrl-C`);
+}
+
+/** Images other than the first are built when somebody starts a lab that needs one. */
+async function buildImages(context: Context, { kernelSrc }: UpOptions, ended: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([context.signal, ended]);
+  const say = (line: string) => note(context, line);
+  try {
+    await buildWantedImages({ repoRoot: context.repoRoot, cacheDir: cacheFolder(context), kernelSrc, signal, say });
+  } catch (error) {
+    say(`images are not built any more when labs need them: ${(error as Error).message}`);
+  }
 }
 
 async function untilEnd(context: Context, box: Box): Promise<void> {

@@ -4,6 +4,24 @@ import type { DebugFiles } from "../processes/gdb.ts";
 export const REMOTE_TIMEOUT_SECONDS = 30;
 
 /**
+ * What gdb is told before it attaches over the TCP entry: to ask for fewer and larger packets. Memory is kept no longer
+ * than the machine stands. A line of gdb's cache is as long as a kernel stack; where some of it cannot be read, gdb asks
+ * for what it needs alone. The packets that are turned off are not supported there, or about a file that gdb was given,
+ * or, as the one about acknowledgements, save nothing over a line.
+ */
+export const TCP_SETTINGS: readonly string[] = [
+  "set breakpoint always-inserted on",
+  "set dcache line-size 16384",
+  "set dcache size 4096",
+  "mem 0 0 rw cache",
+  "set remote pid-to-exec-file-packet off",
+  "set remote trace-status-packet off",
+  "set remote symbol-lookup-packet off",
+  "set remote binary-download-packet off",
+  "set remote noack-packet off",
+];
+
+/**
  * A `.gdbinit` for a folder: the kernel, its sources, patience, and the commands `ringside` and `ringside-tcp`.
  * @param address where `ringside connect` listens
  */
@@ -26,10 +44,7 @@ export function gdbinit(files: DebugFiles, address: string): string {
     "",
     "# Without `ringside connect`, every packet goes to the machine and back: ask for fewer and larger ones.",
     "define ringside-tcp",
-    "  set breakpoint always-inserted on",
-    "  set dcache line-size 2048",
-    "  set dcache size 4096",
-    "  mem 0 0 rw cache",
+    ...TCP_SETTINGS.map((setting) => `  ${setting}`),
     "  target remote $arg0",
     "end",
     "document ringside-tcp",

@@ -8,6 +8,8 @@ export interface DebugFiles {
   readonly debug: string;
   /** The kernel's source tree; undefined where it is not at hand. */
   readonly sources: string | undefined;
+  /** The lab's programs with their debug information, by name: for `add-symbol-file`. */
+  readonly programs?: Readonly<Record<string, string>>;
   /** Of a server that gives gdb the source files that it shows; undefined where there is no need of one. */
   readonly debuginfod?: string | undefined;
 }

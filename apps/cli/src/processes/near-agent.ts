@@ -17,9 +17,14 @@ export interface NearAgentOptions {
   readonly token: string;
   readonly session: string;
   readonly timeoutMs: number;
+  /** Folder of the cache that the kernel's symbols are kept in; without it none are fetched. */
+  readonly symbolsIn?: string;
 }
 
 const STOP_MS = 5_000;
+
+/** As the launcher sets it. */
+const cachedIn = (folder: string) => ({ RINGSIDE_CACHE: folder, NODE_COMPILE_CACHE: join(folder, "compiled") });
 
 /** Starts a real `ringside connect` and waits until it listens. @throws Error with what it said instead */
 export async function startNearAgent(options: NearAgentOptions): Promise<NearAgent> {
@@ -29,9 +34,15 @@ export async function startNearAgent(options: NearAgentOptions): Promise<NearAge
     command: process.execPath,
     args: [
       join(options.repoRoot, "apps/cli/src/main.ts"),
-      ...["--json", "connect", options.session, "--port", "0", "--no-symbols"],
+      ...["--json", "connect", options.session, "--port", "0"],
+      ...(options.symbolsIn === undefined ? ["--no-symbols"] : []),
     ],
-    env: { ...options.env, RINGSIDE_URL: options.url, RINGSIDE_TOKEN: options.token },
+    env: {
+      ...options.env,
+      ...(options.symbolsIn !== undefined && cachedIn(options.symbolsIn)),
+      RINGSIDE_URL: options.url,
+      RINGSIDE_TOKEN: options.token,
+    },
     deathSignal: "TERM",
     onLine: (line) => {
       if (lines.length < 20) lines.push(line);

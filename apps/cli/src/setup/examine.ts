@@ -97,6 +97,6 @@ async function imageFinding(context: Context, name: string): Promise<Finding> {
   const image = await localImage(context, name);
   const words = image
     ? `${image.manifest.kernelRelease} in ${image.folder}`
-    : `not in ${cacheFolder(context)} yet: \`ringside image build --name ${name}\` builds it`;
+    : `not in ${cacheFolder(context)} yet: built when a lab first needs it, or by \`ringside image build --name ${name}\``;
   return { name: `image ${name}`, state: image ? "good" : "warning", words };
 }

@@ -9,7 +9,10 @@ import type { Context } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { startProgress } from "../output/progress.ts";
 
+/** The image that is built before anything else; others are built when a lab first needs them. */
 export const DEFAULT_IMAGE = "linux-x86_64";
+/** What the tests boot. */
+export const TESTED_IMAGES: readonly string[] = [DEFAULT_IMAGE, "linux-i386"];
 
 /** Where images are kept. */
 export function cacheFolder(context: Context): string {

@@ -3,16 +3,21 @@ import { childEnvironment } from "../environment.ts";
 import { CliError } from "../exit-codes.ts";
 import { startProgress } from "../output/progress.ts";
 import { canInstall, installPackages } from "../processes/apt.ts";
-import { installLine, missingRequirements } from "./requirements.ts";
+import { installLine, missingRequirements, REQUIREMENTS, type Requirement } from "./requirements.ts";
 
 /**
  * Installs what the system lacks, where that can be done without asking.
  * @param without packages that are not needed this time
+ * @param of what is needed; default: what a box needs
  * @throws CliError with the one line to run, where it cannot
  */
-export async function ensurePackages(context: Context, without: readonly string[]): Promise<void> {
+export async function ensurePackages(
+  context: Context,
+  without: readonly string[],
+  of: readonly Requirement[] = REQUIREMENTS,
+): Promise<void> {
   const path = context.environment.PATH;
-  const missing = await missingRequirements({ path, without });
+  const missing = await missingRequirements({ path, without, of });
   if (missing.length === 0) return;
   const env = childEnvironment(context.environment);
   const list = missing.map((requirement) => `  ${requirement.package}: ${requirement.purpose}`).join("\n");
@@ -32,7 +37,7 @@ export async function ensurePackages(context: Context, without: readonly string[
       cause,
     });
   }
-  const still = await missingRequirements({ path, without });
+  const still = await missingRequirements({ path, without, of });
   if (still.length > 0) {
     throw new CliError("failed", `Still missing after the installation: ${still.map((one) => one.probe).join(", ")}`);
   }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 export interface Requirement {
   readonly package: string;
   readonly purpose: string;
-  readonly needed: "run" | "build";
+  readonly needed: "run" | "build" | "test";
   /** A program in PATH, or a file (a glob pattern that begins with '/'). */
   readonly probe: string;
 }
@@ -41,6 +41,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
   need("build", "linux-source", "/usr/src/linux-source-*.tar.xz", "the kernel source (or give --kernel-src)"),
 ];
 
+/** What only the tests need. */
+export const TEST_REQUIREMENTS: readonly Requirement[] = [
+  need("test", "babeltrace2", "babeltrace2", "reads traces in the Common Trace Format"),
+];
+
 /** True where the requirement's program or file is there. */
 export async function isMet(requirement: Requirement, path: string): Promise<boolean> {
   const { probe } = requirement;
@@ -63,6 +68,8 @@ export async function isMet(requirement: Requirement, path: string): Promise<boo
 
 export interface MissingOptions {
   readonly path: string;
+  /** Default: those of a box. */
+  readonly of?: readonly Requirement[];
   /** A kernel source of the user's own makes the package needless; so does a Redis that is there already. */
   readonly without: readonly string[];
 }
@@ -70,7 +77,7 @@ export interface MissingOptions {
 /** The requirements that are not met. */
 export async function missingRequirements(options: MissingOptions): Promise<Requirement[]> {
   const missing: Requirement[] = [];
-  for (const requirement of REQUIREMENTS) {
+  for (const requirement of options.of ?? REQUIREMENTS) {
     if (options.without.includes(requirement.package)) continue;
     if (!(await isMet(requirement, options.path))) missing.push(requirement);
   }

@@ -32,12 +32,17 @@ interface Outcome {
 interface RunOptions {
   readonly signal?: AbortSignal;
   readonly isTTY?: boolean;
+  /** Of the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Sees stdout grow. */
   readonly onOutput?: (soFar: string) => void;
 }
 
-/** An answer: a value for 200, or an error of the table. */
-type Answer = { readonly value: unknown; readonly status?: number } | { readonly error: ErrorCode };
+/** An answer: a value for 200, the bytes of a file, or an error of the table. */
+type Answer =
+  | { readonly value: unknown; readonly status?: number }
+  | { readonly bytes: Uint8Array }
+  | { readonly error: ErrorCode };
 /** By route without its query, `GET /v1/me`; a list is used up answer by answer, its last one stays. */
 export type Routes = Readonly<Record<string, Answer | readonly Answer[]>>;
 
@@ -83,7 +88,8 @@ export async function startCommandBed(routes: Routes): Promise<CommandBed> {
       response.statusCode = ERRORS[answer.error].status;
       response.setHeader("retry-after", String(RETRY_AFTER_SECONDS));
       response.end(JSON.stringify({ code: answer.error, message: ERRORS[answer.error].message, requestId: "r1" }));
-    } else {
+    } else if ("bytes" in answer) response.end(answer.bytes);
+    else {
       response.statusCode = answer.status ?? 200;
       response.end(response.statusCode === 204 ? undefined : JSON.stringify(answer.value));
     }
@@ -113,7 +119,10 @@ async function runCommand(url: string, args: readonly string[], options: RunOpti
   const terminal = { isTTY: options.isTTY === true, columns: 200, rows: 24 };
   const context: Omit<Context, "json"> = {
     inherited: {},
-    environment: environmentSchema.parse({ HOME: "/nonexistent", RINGSIDE_URL: url, RINGSIDE_TOKEN: "rs_test" }),
+    environment: environmentSchema.parse({
+      ...{ HOME: "/nonexistent", RINGSIDE_URL: url, RINGSIDE_TOKEN: "rs_test" },
+      ...options.variables,
+    }),
     stdin: new PassThrough(),
     stdout: Object.assign(sink("stdout"), terminal),
     stderr: sink("stderr"),

@@ -5,8 +5,6 @@ import type { Api } from "../../api/calls.ts";
 import { openWebSocket } from "../../near/websocket.ts";
 import { settledWithin } from "../../settled.ts";
 
-export type FuzzWay = "tcp" | "websocket";
-
 /** A connection that sends whatever it is told to, counts answers and looks out for one. */
 export class FuzzLine implements Disposable {
   readonly #send: (bytes: Uint8Array) => void;
@@ -23,7 +21,7 @@ export class FuzzLine implements Disposable {
   }
 
   /** @throws CliError or Error where the cell refuses */
-  static async open(way: FuzzWay, api: Api, session: string, signal: AbortSignal): Promise<FuzzLine> {
+  static async open(way: "tcp" | "websocket", api: Api, session: string, signal: AbortSignal): Promise<FuzzLine> {
     if (way === "tcp") {
       const socket = connect({ ...(await api.tcpEntry(session)), noDelay: true });
       await once(socket, "connect");
@@ -59,7 +57,7 @@ export class FuzzLine implements Disposable {
   async untilAnswer(chars: number, timeoutMs: number): Promise<boolean> {
     this.#awaited = { chars, came: false };
     for (const deadline = Date.now() + timeoutMs; !this.#awaited.came && !this.closed; ) {
-      if (!(await settledWithin(this.#wake.promise, deadline - Date.now()))) break;
+      if (!(await settledWithin(this.#wake.promise, Math.max(1, deadline - Date.now())))) break;
     }
     return this.#awaited.came;
   }

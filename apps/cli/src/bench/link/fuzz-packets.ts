@@ -1,30 +1,5 @@
 import { encodePacket } from "@ringside/rsp";
-
-/** Pseudo-random numbers that a seed repeats (xorshift32). */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0 || 1;
-  }
-
-  /** From 0 to below `count`. */
-  below(count: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % count;
-  }
-
-  pick<T>(values: readonly [T, ...T[]]): T {
-    return values[this.below(values.length)] ?? values[0];
-  }
-
-  /** True once in so many times. */
-  once(times: number): boolean {
-    return this.below(times) === 0;
-  }
-}
+import type { Dice } from "./fuzz-dice.ts";
 
 /** Something to send. */
 export interface FuzzFrame {
@@ -32,6 +7,11 @@ export interface FuzzFrame {
   /** `runs`: an interrupt behind other packets would wait for them, and they for the machine. `leaves`: gdb lets go. */
   readonly after: "goes on" | "runs" | "leaves";
 }
+
+/** Whether the machine may run after a packet of this payload. */
+export const mayRun = (payload: string): boolean => RUNS.test(payload);
+/** Whether gdb lets go with it. */
+export const mayLeave = (payload: string): boolean => LEAVES.test(payload);
 
 const RUNS = /^(?:[csCS]|vCont;|vAttach)/;
 const LEAVES = /^(?:D|k|vK)/;
@@ -72,13 +52,33 @@ export class FuzzPackets {
   next(): FuzzFrame {
     const dice = this.#dice;
     if (dice.once(60)) return this.#outside();
-    let payload = this.#payload();
-    if (dice.once(8)) payload = this.#mutated(payload);
+    const payload = this.payload();
     const bytes = encodePacket(payload);
     return { bytes: dice.once(120) ? this.#damaged(bytes) : bytes, after: afterOf(payload) };
   }
 
-  #payload(): string {
+  /** A packet's payload by the grammar, one of eight damaged; one character per byte. */
+  payload(): string {
+    const payload = this.#byGrammar();
+    return this.#dice.once(8) ? this.#mutated(payload) : payload;
+  }
+
+  /** Payload of a packet that is mostly answered OK: what a near agent sends before a resume. */
+  quietPayload(): string {
+    const dice = this.#dice;
+    const at = dice.once(8) ? hex(dice, 17) : dice.pick(this.#addresses);
+    const kind = dice.below(dice.once(4) ? 5 : 2);
+    return dice.once(6)
+      ? `Hg${dice.pick(THREADS)}`
+      : `${dice.pick(["Z", "z"])}${kind},${at},${dice.pick(["1", "4", "8"])}`;
+  }
+
+  /** An address in hex: mostly one that is there. */
+  address(): string {
+    return this.#dice.once(4) ? hex(this.#dice, 17) : this.#dice.pick(this.#addresses);
+  }
+
+  #byGrammar(): string {
     const dice = this.#dice;
     const at = () => (dice.once(4) ? hex(dice, 17) : dice.pick(this.#addresses));
     const size = () => (dice.once(3) ? hex(dice, 5) : dice.pick(SIZES));

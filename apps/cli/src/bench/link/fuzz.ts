@@ -1,136 +1,139 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "@ringside/shared";
+import { CliError } from "../../exit-codes.ts";
 import { type Place, readySession, symbolAddress } from "../place.ts";
-import { FuzzLine, type FuzzWay } from "./fuzz-line.ts";
-import { Dice, type FuzzFrame, FuzzPackets } from "./fuzz-packets.ts";
+import { Dice } from "./fuzz-dice.ts";
+import { FuzzLine } from "./fuzz-line.ts";
+import { FuzzMessages } from "./fuzz-messages.ts";
+import { FuzzNear } from "./fuzz-near.ts";
+import { FuzzPackets } from "./fuzz-packets.ts";
+import { type FuzzBudget, type FuzzCount, talkAsGdb, talkAsNear } from "./fuzz-talk.ts";
 
-export interface FuzzReport {
-  readonly packets: number;
-  readonly answers: number;
+/** A gdb over plain TCP or a WebSocket, or a near agent's link. */
+type FuzzWay = "tcp" | "websocket" | "link";
+
+export interface FuzzReport extends Readonly<FuzzCount> {
+  readonly way: FuzzWay;
+  /** Repeats what this lane sends; what the machine does meanwhile is its own. */
+  readonly seed: number;
   readonly connections: number;
   readonly sessions: number;
+  /** Sessions that were ready and took no connection any more. */
+  readonly unserved: number;
   /** How sessions ended by themselves, by reason. */
   readonly ended: Readonly<Record<string, number>>;
-  /** Connections that did not answer any more although they were open. */
-  readonly hangs: number;
+  /** Of those that a packet must not be able to cause: between which packets of the lane they came. */
+  readonly fallen: readonly string[];
 }
 
 export interface FuzzOptions {
   readonly place: Place;
   readonly student: number;
   readonly way: FuzzWay;
-  readonly packets: number;
-  /** Of the packets; the machine's part is not repeatable. */
+  readonly budget: FuzzBudget;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** Told of each session that fell, and each connection that hung, at once. */
+  readonly alarm?: (what: string) => void;
 }
 
-const BATCH_MAX = 48;
-/** How long a machine is let run. */
-const RUN_MS = 3;
-const ANSWER_MS = 1_000;
-const HANG_MS = 10_000;
-const QUESTION_BYTES = 0x101;
-const ACK = Buffer.from("+");
-const INTERRUPT = Buffer.from("\x03");
 const RECONNECT_MS = 50;
-const REFUSALS_MAX = 200;
+const PATIENCE_MS = 10_000;
+const PATIENCE_TRIES_MAX = 30;
+/** A machine that has ended is refused until the api knows, which takes a while on a busy host. */
+const REFUSED_MS = 300_000;
+/** A guest whose registers are garbage resets itself, and a recording that is full ends its session. */
+const ORDINARY_ENDS: ReadonlySet<string> = new Set(["guest_exited", "trace_full"]);
 
-/** Sends packets by gdb's grammar, and damaged ones, through the whole link to a real machine's stub. */
+/** Sends packets by gdb's grammar or a near agent's messages, and damaged ones, through the whole link to real machines. */
 export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const { place, packets } = options;
+  const { place, budget, way, seed, signal, alarm = () => undefined } = options;
   const student = place.students[options.student];
   if (student === undefined) throw new Error("the fuzz needs a student of its own");
-  const addresses = await Promise.all(
+  const { api } = student;
+  const talk = await talkOf(options, api);
+  const count: FuzzCount = { packets: 0, messages: 0, answers: 0, hangs: 0, faults: 0 };
+  const [ended, fallen]: [Record<string, number>, string[]] = [{}, []];
+  let [connections, sessions, unserved] = [0, 0, 0];
+  while (budget.left > 0) {
+    const session = await patiently(() => readySession(api), signal);
+    sessions += 1;
+    const first = count.packets;
+    for (let refusedSince: number | null = null; budget.left > 0; ) {
+      signal.throwIfAborted();
+      const hangs = count.hangs;
+      const refusal = await talk(session.id, count);
+      if (refusal === null) {
+        connections += 1;
+        refusedSince = null;
+        if (count.hangs > hangs) alarm(`a connection over ${way} hung by packet ${count.packets} of seed ${seed}`);
+        continue;
+      }
+      refusedSince ??= performance.now();
+      if (performance.now() - refusedSince > REFUSED_MS) {
+        alarm(`${session.id} is not served by packet ${count.packets} of seed ${seed} over ${way}: ${refusal}`);
+        unserved += 1;
+        break;
+      }
+      await sleep(RECONNECT_MS);
+      if (!isLive(await patiently(() => api.session(session.id), signal))) break;
+    }
+    const { reason } = await patiently(() => api.session(session.id), signal);
+    if (reason !== null) ended[reason] = (ended[reason] ?? 0) + 1;
+    if (reason !== null && !ORDINARY_ENDS.has(reason)) {
+      fallen.push(`${reason}: packets ${first} to ${count.packets}`);
+      alarm(`a machine fell over ${way}: ${reason}, packets ${first} to ${count.packets} of seed ${seed}`);
+    }
+    await patiently(() => api.stopSession(session.id), signal).catch(() => undefined);
+  }
+  return { way, seed, ...count, connections, sessions, unserved, ended, fallen };
+}
+
+/** Asks again later where the api says so: a lane makes more requests in a minute than a student. */
+async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (cause) {
+      if (!(cause instanceof CliError) || cause.code !== "rate_limited" || tries >= PATIENCE_TRIES_MAX) throw cause;
+      await sleep(PATIENCE_MS, undefined, { signal });
+    }
+  }
+}
+
+/** One connection from its beginning to its end; gives why it was refused, or null. */
+type Talk = (session: string, count: FuzzCount) => Promise<string | null>;
+
+async function talkOf({ place, way, seed, budget, signal }: FuzzOptions, api: Student["api"]): Promise<Talk> {
+  const [first, ...others] = await Promise.all(
     (["__sys_listen", "init_task", "linux_banner", "inet_listen"] as const).map((name) =>
       symbolAddress(place.image, name),
     ),
   );
-  const source = new FuzzPackets(new Dice(options.seed), [addresses[0] ?? "0", ...addresses.slice(1)]);
-  const dice = new Dice(options.seed + 1);
-  const count = { sent: 0, answers: 0, connections: 0, sessions: 0, hangs: 0, refused: 0 };
-  const ended: Record<string, number> = {};
-  while (count.sent < packets) {
-    const session = await readySession(student.api);
-    count.sessions += 1;
-    while (count.sent < packets && (await lives(student.api, session))) {
-      options.signal.throwIfAborted();
-      using line = await FuzzLine.open(options.way, student.api, session.id, options.signal).catch(() => undefined);
-      if (line === undefined) {
-        count.refused += 1;
-        if (count.refused > REFUSALS_MAX) throw new Error(`more than ${REFUSALS_MAX} connections were refused`);
-        await sleep(RECONNECT_MS);
-        continue;
-      }
-      count.connections += 1;
-      // Without acks a damaged frame ends the connection.
-      if (dice.once(2)) {
-        line.packet("QStartNoAckMode");
-        line.send(ACK);
-      }
-      while (!line.closed && count.sent < packets) {
-        const frames = batch(source, dice);
-        send(line, frames, dice);
-        count.sent += frames.length;
-        const after = frames.at(-1)?.after ?? "goes on";
-        if (after === "leaves") {
-          await sleep(RECONNECT_MS);
-          break;
-        }
-        if (await isThere(line, after, dice)) continue;
-        if (!line.closed) count.hangs += 1;
-        break;
-      }
-      count.answers += line.answers;
-    }
-    const { reason } = await student.api.session(session.id);
-    if (reason !== null) ended[reason] = (ended[reason] ?? 0) + 1;
-    await student.api.stopSession(session.id).catch(() => undefined);
+  const source = new FuzzPackets(new Dice(seed), [first ?? "0", ...others]);
+  // What is sent must not depend on when answers come: pieces and pauses have dice of their own.
+  const dice = new Dice(seed + 1);
+  if (way === "link") {
+    const messages = new FuzzMessages(new Dice(seed + 2), source);
+    return async (session, count) => {
+      using near = await FuzzNear.open(api, session, signal).catch(errorOf);
+      if (near instanceof Error) return near.message;
+      await talkAsNear(near, { source: messages, dice, count, budget });
+      return near.refused;
+    };
   }
-  const { answers, connections, sessions, hangs } = count;
-  return { packets: count.sent, answers, connections, sessions, hangs, ended };
+  return async (session, count) => {
+    using line = await FuzzLine.open(way, api, session, signal).catch(errorOf);
+    if (line instanceof Error) return line.message;
+    await talkAsGdb(line, { source, dice, count, budget });
+    return null;
+  };
 }
 
-async function lives(api: Place["students"][number]["api"], { id }: Pick<Session, "id">): Promise<boolean> {
-  const { state } = await api.session(id);
-  return state === "ready" || state === "attached";
-}
+/** Nothing is to be disposed of. */
+const errorOf = (cause: unknown): Error & Disposable =>
+  Object.assign(cause instanceof Error ? cause : new Error(String(cause)), { [Symbol.dispose]: () => undefined });
 
-/** Some frames; the machine does not run before the last of them. */
-function batch(source: FuzzPackets, dice: Dice): FuzzFrame[] {
-  const frames: FuzzFrame[] = [];
-  for (let n = dice.below(BATCH_MAX); n >= 0; n -= 1) {
-    const frame = source.next();
-    frames.push(frame);
-    if (frame.after !== "goes on") break;
-  }
-  return frames;
-}
+type Student = Place["students"][number];
 
-/** Sends them, cut into pieces anywhere. */
-function send(line: FuzzLine, frames: readonly FuzzFrame[], dice: Dice): void {
-  const bytes = Buffer.concat(frames.map((frame) => frame.bytes));
-  for (let at = 0; at < bytes.length; ) {
-    const piece = dice.once(3) ? 1 + dice.below(200) : bytes.length;
-    line.send(bytes.subarray(at, at + piece));
-    at += piece;
-  }
-}
-
-/**
- * Stops a machine that may run, and asks something whose answer has a length that nothing else has: then all before it
- * has been dealt with. What was damaged may take the question with it, so it is asked again. False where no answer comes.
- */
-async function isThere(line: FuzzLine, after: FuzzFrame["after"], dice: Dice): Promise<boolean> {
-  for (let waited = 0; waited < HANG_MS && !line.closed; waited += ANSWER_MS) {
-    if (after === "runs" || waited > 0) {
-      await sleep(RUN_MS);
-      line.send(INTERRUPT);
-    }
-    const bytes = QUESTION_BYTES + dice.below(QUESTION_BYTES);
-    line.packet("T1");
-    line.packet(`qXfer:features:read:i386-64bit.xml:0,${bytes.toString(16)}`);
-    if (await line.untilAnswer(1 + bytes, ANSWER_MS)) return true;
-  }
-  return false;
-}
+const isLive = ({ state }: Pick<Session, "state">): boolean => state === "ready" || state === "attached";

@@ -1,4 +1,5 @@
 import type { Context } from "../../context.ts";
+import { TCP_SETTINGS } from "../../editors/gdbinit.ts";
 import { childEnvironment } from "../../environment.ts";
 import { BENCH_STEP_MS } from "../../limits.ts";
 import { ConsoleClient } from "../../near/console-client.ts";
@@ -34,7 +35,7 @@ export interface WayOptions {
 /** What gdb is told first on each path: what Ringside serves as .gdbinit to those who come over TCP. */
 export const SETTINGS: Readonly<Record<Path, readonly string[]>> = {
   plain: [],
-  tcp: ["set dcache line-size 2048", "set dcache size 4096", "mem 0 0 rw cache", "set breakpoint always-inserted on"],
+  tcp: TCP_SETTINGS,
   agent: [],
 };
 
