@@ -311,6 +311,14 @@ function disturb(bench: Bench, kind: string): void {
   expect([gdb.sent.length, bench.stub.running]).toEqual([before, ran]);
 }
 
+/** The stub has inserted it, and its debugger hangs up before it is told. */
+const leftBeforeTheAnswer: Move[] = [
+  { kind: "settle" },
+  { kind: "packet", who: 0, payload: "Z2,3000,8" },
+  { kind: "deliver" },
+  { kind: "leave", who: 0, how: "hung up" },
+];
+
 describe("the Hub, against a model of the stub", () => {
   it("serves several: nothing but one 0x03 to a running stub, what each wants and no more, and nobody is forgotten", () => {
     fc.assert(
@@ -325,7 +333,7 @@ describe("the Hub, against a model of the stub", () => {
         expect(stub.breakpoints.size).toBe(0);
         if (hub.state === "running") expect(stub.running).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 2_000, examples: [[leftBeforeTheAnswer]] },
     );
   });
 

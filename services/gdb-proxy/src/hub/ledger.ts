@@ -161,8 +161,8 @@ export class BreakpointLedger {
     const reply = this.#inserted.has(place) ? "OK" : yield `Z${place}`;
     if (reply !== "OK") return reply;
     this.#inserted.set(place, breakpoint);
-    want();
     if (breakpoint.type === "write") yield* this.#values.inserted(breakpoint);
+    want();
     return reply;
   }
 
