@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { NewTraceEvent } from "./events.ts";
-import { ANSWER_CHARS_MAX, EVENT_DATA_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX } from "./limits.ts";
+import {
+  ANSWER_CHARS_MAX,
+  EVENT_DATA_CHARS_MAX,
+  NOTED_PACKET_CHARS_MAX,
+  NOTED_PACKETS_MAX,
+  USER_REGISTERS_MAX,
+} from "./limits.ts";
 import { QUESTION } from "./question.ts";
 
 /**
@@ -14,6 +20,7 @@ export function eventBody(seq: number, t: number, event: NewTraceEvent): string 
 
 const BYTES = /^[\0-\xff]*$/;
 const REGISTERS = /^[0-9a-fx]*$/;
+const REGISTER_NAME = /^[a-z0-9]{2,6}$/;
 const ADDRESS = /^[0-9a-f]{1,16}$/;
 const REGISTERS_CHARS_MAX = 16_384;
 const FRAMES_MAX = 64;
@@ -98,8 +105,19 @@ function stopped(event: NewTraceEvent & { type: "machine.stopped" }): string {
   assert(event.frames.length <= FRAMES_MAX && event.frames.every((frame) => ADDRESS.test(frame)), "bad frames");
   const frames = event.frames.length === 0 ? "" : `"${event.frames.join('","')}"`;
   const counts = optional("icount", event.icount, 0) + optional("steps", event.steps, 1);
-  const misses = optional("misses", event.misses, 1);
-  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]${counts}${misses}`;
+  const more = user(event.user) + counts + optional("misses", event.misses, 1);
+  return `,"reply":${bytes(event.reply)},"registers":"${event.registers}","frames":[${frames}]${more}`;
+}
+
+function user(entered: (NewTraceEvent & { type: "machine.stopped" })["user"]): string {
+  if (entered === undefined) return "";
+  const registers = Object.entries(entered.registers);
+  assert(registers.length <= USER_REGISTERS_MAX, "too many registers of a program");
+  assert(
+    registers.every(([name, value]) => REGISTER_NAME.test(name) && ADDRESS.test(value)),
+    "bad registers of a program",
+  );
+  return `,"user":${JSON.stringify({ nr: count(entered.nr, Number.MIN_SAFE_INTEGER), registers: entered.registers })}`;
 }
 
 function noted(packets: readonly string[]): string {

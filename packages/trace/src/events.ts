@@ -10,7 +10,7 @@ import {
   userIdSchema,
 } from "@ringside/shared";
 import { z } from "zod";
-import { ANSWER_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX } from "./limits.ts";
+import { ANSWER_CHARS_MAX, NOTED_PACKET_CHARS_MAX, NOTED_PACKETS_MAX, USER_REGISTERS_MAX } from "./limits.ts";
 import { QUESTION } from "./question.ts";
 
 /**
@@ -146,6 +146,14 @@ export const eventSchema = z.discriminatedUnion("type", [
     reply: bytesSchema,
     registers: registersSchema,
     frames: z.array(hexAddressSchema).max(64),
+    /**
+     * What stands at the top of the stack, where it looks like a program's registers when it entered the kernel (Linux's
+     * pt_regs): the system call's number and the registers, in hex. Left out after a single step.
+     */
+    user: z
+      .strictObject({ nr: z.int(), registers: z.record(z.string().regex(/^[a-z0-9]{2,6}$/), hexAddressSchema) })
+      .refine(({ registers }) => Object.keys(registers).length <= USER_REGISTERS_MAX, "too many registers")
+      .optional(),
     /** In a recorded machine: guest instructions so far. */
     icount: icountSchema.optional(),
     /** After a range, or steps ahead of the debugger: how many steps were taken. */

@@ -47,3 +47,6 @@ export const READ_BYTES_KEPT_MAX = 16_384;
 export const MISSED_MAX = 64;
 /** Breakpoints that are looked at when the machine is set running. */
 export const STANDING_MAX = 4_096;
+
+/** Registers that a program entered the kernel with. */
+export const USER_REGISTERS_MAX = 24;

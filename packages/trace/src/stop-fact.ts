@@ -24,14 +24,8 @@ export interface StopContext {
 /** A stop as the cell recorded it; `user` where it read the registers that a program entered the kernel with. */
 export type RecordedStop = Pick<
   TraceEventOf<"machine.stopped">,
-  "seq" | "t" | "reply" | "registers" | "frames" | "misses"
-> & { readonly user?: RecordedUser | undefined };
-
-/** Values in hex, by gdb's names of the registers. */
-interface RecordedUser {
-  readonly nr: number;
-  readonly registers: Readonly<Record<string, string>>;
-}
+  "seq" | "t" | "reply" | "registers" | "frames" | "misses" | "user"
+>;
 
 /** Reads where and why the machine stopped from what the cell recorded. */
 export function stoppedFact(event: RecordedStop, context: StopContext): StoppedFact {
@@ -77,7 +71,7 @@ function programAt(pc: bigint, { program }: Places): ProgramPlace | null {
 const SYSTEM_CALL_ENTRY =
   /^(?:entry_(?:SYSCALL|SYSENTER|INT80)|asm_int80_emulation|do_(?:syscall_64|int80_|fast_syscall_32|SYSENTER))/;
 
-function userState(recorded: RecordedUser | undefined, outermost: readonly string[]): UserState | null {
+function userState(recorded: RecordedStop["user"], outermost: readonly string[]): UserState | null {
   if (recorded === undefined || !outermost.some((name) => SYSTEM_CALL_ENTRY.test(name))) return null;
   const registers = new Map<string, bigint>();
   for (const [name, hex] of Object.entries(recorded.registers)) {

@@ -22,9 +22,9 @@ async function runs(before: number): Promise<void> {
 }
 
 describe.each([
-  ["a WebSocket", () => machine.bridge(), "__sys_listen", "replyhi\r"],
-  ["a TCP entry", () => machine.tcpEntry(), "__sys_connect", "hello\r"],
-])("a real gdb through %s", (_name, open, place, line) => {
+  ["a WebSocket", () => machine.bridge(), "__sys_listen", "replyhi\r", 50],
+  ["a TCP entry", () => machine.tcpEntry(), "__sys_connect", "hello\r", 42],
+])("a real gdb through %s", (_name, open, place, line, nr) => {
   it("stops in the kernel's call, and the stop is recorded with its callers", async () => {
     const port = await open();
     const commands = [`break ${place}`, "continue", "backtrace", "stepi", "x/i $pc", "detach"];
@@ -38,6 +38,7 @@ describe.each([
     const caller = await machine.symbolAt("do_syscall_64");
     const frames = stop?.frames.map((frame) => BigInt(`0x${frame}`)) ?? [];
     expect(frames.some((frame) => frame > caller && frame < caller + 0x400n)).toBe(true);
+    expect(stop?.user).toMatchObject({ nr, registers: { cs: "33", rdi: "3" } });
   });
 });
 

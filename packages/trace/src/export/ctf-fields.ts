@@ -43,7 +43,7 @@ export class EventBytes {
         this.#string(escapedBytes(value as string));
         break;
       case "json":
-        this.#string(escapedText(JSON.stringify(value)));
+        this.#string(value === undefined ? "" : escapedText(JSON.stringify(value)));
         break;
       case "bytes-list":
         this.#list(value as readonly string[], (one) => this.#string(escapedBytes(one)));

@@ -17,7 +17,7 @@ export type FieldKind =
   | "bytes-list"
   /** Hex in the trace: 64-bit numbers. */
   | "addresses"
-  /** Any value, as JSON. */
+  /** Any value, as JSON; left out is empty. */
   | "json"
   /** Derived, not recorded: where a stop was, as a number (0 where it is not known) and in words. */
   | "stop-address"
@@ -69,6 +69,7 @@ const LAYOUT = {
     reply: "bytes",
     registers: "text",
     frames: "addresses",
+    user: "json",
     icount: "optional-count",
     steps: "optional-count",
     misses: "optional-count",

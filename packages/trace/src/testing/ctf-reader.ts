@@ -67,8 +67,10 @@ function readField(reader: Reader, kind: Field["kind"]): unknown {
     case "bytes":
     case "stop-place":
       return unescaped(reader.string());
-    case "json":
-      return JSON.parse(unescaped(reader.string()));
+    case "json": {
+      const json = unescaped(reader.string());
+      return json === "" ? undefined : JSON.parse(json);
+    }
     case "bytes-list":
       return Array.from({ length: reader.unsigned(4) }, () => unescaped(reader.string()));
     case "addresses":

@@ -76,6 +76,14 @@ export const anyEvent: fc.Arbitrary<NewTraceEvent> = fc.oneof(
       reply: bytes,
       registers: fc.oneof(fc.constant(""), hexDigits(40, "0123456789abcdefx")),
       frames: fc.array(hexDigits(16), { maxLength: 5 }),
+      user: fc.record({
+        nr: fc.maxSafeInteger(),
+        registers: fc.dictionary(
+          hexDigits(6, "abcdix189").filter((name) => name.length > 1),
+          hexDigits(16),
+          { maxKeys: 5 },
+        ),
+      }),
       icount,
       steps: fc.integer({ min: 1, max: 1e6 }),
       misses: fc.integer({ min: 1, max: 1e6 }),

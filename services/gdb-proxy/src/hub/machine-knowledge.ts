@@ -181,13 +181,14 @@ export class MachineKnowledge {
     this.#stopReply = reply;
     this.#thread = null;
     const { arch, recording } = this.machine;
-    const { registers, frames, icount } = yield* describeStop({ arch, recording, stepped });
+    const { registers, frames, user, icount } = yield* describeStop({ arch, recording, stepped });
     this.#registers = registers === "" ? null : registers;
     this.#icount = icount;
     const { misses } = this;
     this.misses = 0;
     return {
       ...{ type: "machine.stopped", reply, registers, frames: [...frames] },
+      ...(user === null ? {} : { user }),
       ...(icount === null ? {} : { icount }),
       ...(steps === undefined || steps === 0 ? {} : { steps }),
       ...(misses === 0 ? {} : { misses }),

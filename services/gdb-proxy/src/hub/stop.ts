@@ -3,11 +3,14 @@ import type { Arch } from "@ringside/shared";
 import type { Conversation } from "./conversation.ts";
 import { returnAddresses } from "./frames.ts";
 import { instructionCount } from "./instruction-count.ts";
+import { type UserRegisters, userRegisters } from "./user-registers.ts";
 
 /** What is recorded with a Stop: the `g` reply, and return addresses innermost first. */
 export interface StopDescription {
   readonly registers: string;
   readonly frames: readonly string[];
+  /** What a program entered the kernel with; null where the machine does not stand in a program's call. */
+  readonly user: UserRegisters | null;
   /** In a recorded machine, where QEMU says it. */
   readonly icount: number | null;
 }
@@ -23,7 +26,9 @@ export interface StopContext {
 export function* describeStop({ arch, recording, stepped }: StopContext): Conversation<StopDescription> {
   const icount = recording ? yield* instructionCount() : null;
   const reply = yield "g";
-  if (!/^(?:[0-9a-fx]{2})+$/.test(reply)) return { registers: "", frames: [], icount };
-  const frames = stepped ? [] : yield* returnAddresses(arch, registersOf(arch, reply));
-  return { registers: reply, frames, icount };
+  if (!/^(?:[0-9a-fx]{2})+$/.test(reply)) return { registers: "", frames: [], user: null, icount };
+  if (stepped) return { registers: reply, frames: [], user: null, icount };
+  const registers = registersOf(arch, reply);
+  const frames = yield* returnAddresses(arch, registers);
+  return { registers: reply, frames, user: yield* userRegisters(arch, registers), icount };
 }
