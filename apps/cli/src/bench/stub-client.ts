@@ -1,5 +1,6 @@
 import { createConnection, type NetConnectOpts, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Decoder } from "@ringside/rsp";
 import { BENCH_REPLY_BYTES_MAX, BENCH_STEP_MS } from "../limits.ts";
 import { settledWithin } from "../settled.ts";
 
@@ -56,10 +57,10 @@ export class StubClient implements Disposable {
     const deadline = Date.now() + BENCH_STEP_MS;
     for (;;) {
       const wake = this.#wake.promise;
-      const reply = /\$([^#]*)#[0-9a-f]{2}/.exec(this.#received);
-      if (reply) {
+      const reply = firstPacket(this.#received);
+      if (reply !== null) {
         this.#socket.write("+");
-        return reply[1] ?? "";
+        return reply;
       }
       if (this.#socket.destroyed) throw new Error(`the stub closed the connection at ${packet}`);
       if (!(await settledWithin(wake, deadline - Date.now()))) throw new Error(`the stub does not answer ${packet}`);
@@ -69,4 +70,12 @@ export class StubClient implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
+}
+
+function firstPacket(received: string): string | null {
+  let payload: string | null = null;
+  new Decoder({ runLength: true }).push(Buffer.from(received, "latin1"), (frame) => {
+    if (frame.kind === "packet") payload ??= frame.payload;
+  });
+  return payload;
 }
