@@ -133,6 +133,10 @@ export class Machine {
     const stderr = exit.stderr === "" ? "nothing on stderr" : `stderr: ${exit.stderr}`;
     if (this.#ending === "unresponsive") {
       const waited = HEARTBEAT_MISSES_MAX * QMP_COMMAND_TIMEOUT_MS;
+      if (this.#shutdown !== null) {
+        const detail = `QEMU did not end within ${waited} ms of its guest's end (${this.#shutdown}); ${stderr}`;
+        return { kind: "guest_exited", detail };
+      }
       return { kind: "unresponsive", detail: `QEMU gave no answer for ${waited} ms and was killed; ${stderr}` };
     }
     if (exit.code === 0) {
