@@ -13,7 +13,6 @@ const SOURCE = {
   sha256: "d861181d5fa473787ed647895ec22d6ab001bb0a2354d76537fc0d6e244f5a15",
   suite: "gdb-13.1/gdb/testsuite",
 } as const;
-const DEBIAN = "http://deb.debian.org/debian/";
 const APT_HELPER = "/usr/lib/apt/apt-helper";
 
 const need = (name: string, probe: string, purpose: string): Requirement => ({
@@ -87,7 +86,7 @@ export async function readySuite(setUp: SetUp): Promise<string> {
 async function fetchSource(archive: string, setUp: SetUp): Promise<void> {
   if (!(await exists(APT_HELPER))) throw new Error("gdb's sources are fetched with apt, which is not there");
   const listed = await run("apt-get", ["indextargets", "--format", "$(REPO_URI)"], PROBE_MS, setUp);
-  const mirrors = new Set([...listed.split("\n").filter((line) => /^https?:/.test(line)), DEBIAN]);
+  const mirrors = new Set(listed.split("\n").filter((line) => /^https?:/.test(line)));
   const problems: string[] = [];
   for (const mirror of mirrors) {
     setUp.say(`fetching the sources of gdb ${SOURCE.version} from ${mirror} (24 MB, once)`);
