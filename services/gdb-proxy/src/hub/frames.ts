@@ -2,6 +2,7 @@ import { littleEndianOfHex } from "@ringside/rsp";
 import type { Arch } from "@ringside/shared";
 import { STOP_FRAMES_MAX, STOP_READS_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
 import type { Conversation } from "./conversation.ts";
+import { KERNEL_START } from "./kernel-addresses.ts";
 
 /**
  * Return addresses by the frame-pointer chain (System V ABI): `push rbp; mov rbp,rsp` leaves the caller's
@@ -28,10 +29,9 @@ const PAGE_BYTES = 4_096n;
 const FRAME_BYTES_MAX = 16_384n;
 const CODE_BYTES = 16;
 const USER_END = 0x0000_8000_0000_0000n;
-const KERNEL_START = 0xffff_8000_0000_0000n;
 
 const pointsSomewhere = (address: bigint, bytes: 4 | 8): boolean =>
-  bytes === 4 ? address >= PAGE_BYTES : (address >= PAGE_BYTES && address < USER_END) || address >= KERNEL_START;
+  bytes === 4 ? address >= PAGE_BYTES : (address >= PAGE_BYTES && address < USER_END) || address >= KERNEL_START.x86_64;
 
 /** How far rsp is from the return address, in pointers; null where rbp already leads to it. */
 function pushedSince(before: string, code: string, bytes: 4 | 8): 0 | 1 | null {

@@ -1,6 +1,7 @@
 import { littleEndianOfHex } from "@ringside/rsp";
 import type { Arch } from "@ringside/shared";
 import type { Conversation } from "./conversation.ts";
+import { KERNEL_START } from "./kernel-addresses.ts";
 
 /** What a program entered the kernel with: the number of its system call, -1 in an interrupt, and its registers. */
 export interface UserRegisters {
@@ -18,9 +19,10 @@ interface Layout {
   readonly paddings: readonly number[];
   /** struct pt_regs, in its order; "" is not told. */
   readonly members: readonly string[];
-  readonly number: string;
-  readonly kernelStart: bigint;
 }
+
+/** What `orig_ax` is called here. */
+const NUMBER = "number";
 
 /** arch/x86/include/asm/ptrace.h, thread_info.h and page_*_types.h of Linux. */
 const LAYOUTS: Readonly<Record<Arch, Layout>> = {
@@ -31,10 +33,8 @@ const LAYOUTS: Readonly<Record<Arch, Layout>> = {
     paddings: [0],
     members: [
       ...["r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"],
-      ...["number", "rip", "cs", "eflags", "rsp", "ss"],
+      ...[NUMBER, "rip", "cs", "eflags", "rsp", "ss"],
     ],
-    number: "number",
-    kernelStart: 0xffff_8000_0000_0000n,
   },
   i386: {
     bytes: 4,
@@ -43,10 +43,8 @@ const LAYOUTS: Readonly<Record<Arch, Layout>> = {
     paddings: [8, 16],
     members: [
       ...["ebx", "ecx", "edx", "esi", "edi", "ebp", "eax", "", "", "", ""],
-      ...["number", "eip", "cs", "eflags", "esp", "ss"],
+      ...[NUMBER, "eip", "cs", "eflags", "esp", "ss"],
     ],
-    number: "number",
-    kernelStart: 0xc000_0000n,
   },
 };
 const PRIVILEGE = 3n;
@@ -59,7 +57,7 @@ const PRIVILEGE = 3n;
 export function* userRegisters(arch: Arch, registers: ReadonlyMap<string, bigint>): Conversation<UserRegisters | null> {
   const layout = LAYOUTS[arch];
   const top = registers.get(layout.stackPointer);
-  if (top === undefined || top < layout.kernelStart) return null;
+  if (top === undefined || top < KERNEL_START[arch]) return null;
   const end = (top / layout.stackBytes + 1n) * layout.stackBytes;
   const size = layout.bytes * layout.members.length;
   const most = size + Math.max(...layout.paddings);
@@ -67,13 +65,13 @@ export function* userRegisters(arch: Arch, registers: ReadonlyMap<string, bigint
   if (hex.length !== 2 * most || !/^[0-9a-f]+$/.test(hex)) return null;
   for (const padding of layout.paddings) {
     const from = 2 * (most - padding - size);
-    const found = membersOf(hex.slice(from, from + 2 * size), layout);
+    const found = membersOf(hex.slice(from, from + 2 * size), layout, KERNEL_START[arch]);
     if (found !== null) return found;
   }
   return null;
 }
 
-function membersOf(hex: string, { bytes, members, number, kernelStart }: Layout): UserRegisters | null {
+function membersOf(hex: string, { bytes, members }: Layout, kernelStart: bigint): UserRegisters | null {
   const values = new Map<string, bigint>();
   for (const [index, name] of members.entries()) {
     const value = littleEndianOfHex(hex.slice(2 * bytes * index, 2 * bytes * (index + 1)));
@@ -83,9 +81,9 @@ function membersOf(hex: string, { bytes, members, number, kernelStart }: Layout)
   const isUser = (name: string) => ((values.get(name) ?? 0n) & PRIVILEGE) === PRIVILEGE;
   const place = values.get("rip") ?? values.get("eip") ?? kernelStart;
   if (!isUser("cs") || !isUser("ss") || place >= kernelStart) return null;
-  const called = BigInt.asIntN(8 * bytes, values.get(number) ?? -1n);
+  const called = BigInt.asIntN(8 * bytes, values.get(NUMBER) ?? -1n);
   if (called > BigInt(Number.MAX_SAFE_INTEGER) || called < BigInt(Number.MIN_SAFE_INTEGER)) return null;
-  values.delete(number);
+  values.delete(NUMBER);
   return {
     nr: Number(called),
     registers: Object.fromEntries([...values].map(([name, value]) => [name, value.toString(16)])),

@@ -1,5 +1,6 @@
 import { PAGE_BYTES } from "@ringside/link";
 import type { Arch } from "@ringside/shared";
+import { KERNEL_START } from "../hub/kernel-addresses.ts";
 import { KERNEL_STACK_BYTES, LOW_MEMORY_BYTES_MAX, RAM_BYTES_SURE } from "../limits.ts";
 
 /**
@@ -58,5 +59,4 @@ export function isMemory(guest: GuestMemory, page: bigint, stackPointer: bigint 
 }
 
 /** True where an address is in the kernel's half. */
-export const isKernel = (arch: Arch, address: bigint): boolean =>
-  arch === "x86_64" ? address >= 0xffff_8000_0000_0000n : address >= 0xc000_0000n;
+export const isKernel = (arch: Arch, address: bigint): boolean => address >= KERNEL_START[arch];

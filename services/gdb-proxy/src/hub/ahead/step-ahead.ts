@@ -2,6 +2,7 @@ import { parseStopReply, registersOf } from "@ringside/rsp";
 import { AHEAD_STACK_BYTES, INSTRUCTION_BYTES_MAX } from "../../limits.ts";
 import { isInterrupt, plainStop } from "../conditions.ts";
 import { asking, type Conversation, type Cut, type Journey } from "../conversation.ts";
+import { KERNEL_START } from "../kernel-addresses.ts";
 import { addressOf, type Decoded, decode } from "./instruction.ts";
 import type { AheadLog, AheadWish, Standing, WrittenBytes } from "./log.ts";
 import { MemoryShadow } from "./memory-shadow.ts";
@@ -47,7 +48,6 @@ const UNDOABLE_REGISTER_MAX = 17;
 const SEGMENT_LOAD = 0x8e;
 const LONGEST_SEGMENT_LOAD = 9;
 const TRAP_FLAG = 1n << 8n;
-const KERNEL_HALF = 0xffff_8000_0000_0000n;
 const PRIVILEGE_MASK = 3n;
 
 /**
@@ -106,7 +106,7 @@ export function* goAhead(
  */
 function* isSettled(registers: string, shadow: MemoryShadow): Conversation<boolean> {
   const pc = registersOf("x86_64", registers).get("rip");
-  if (pc === undefined || pc < KERNEL_HALF) return false;
+  if (pc === undefined || pc < KERNEL_START.x86_64) return false;
   const before = yield* shadow.read(pc - BigInt(LONGEST_SEGMENT_LOAD), LONGEST_SEGMENT_LOAD);
   if (before === null) return false;
   const hex = Buffer.from(before).toString("hex");
@@ -121,7 +121,7 @@ function* prepare(
 ): Conversation<Prepared | null> {
   const registers = registersOf("x86_64", before);
   const [pc, stack] = [registers.get("rip"), registers.get("rsp")];
-  if (pc === undefined || stack === undefined || pc < KERNEL_HALF || isPlace(pc)) return null;
+  if (pc === undefined || stack === undefined || pc < KERNEL_START.x86_64 || isPlace(pc)) return null;
   if (((registers.get("cs") ?? PRIVILEGE_MASK) & PRIVILEGE_MASK) !== 0n) return null;
   if (((registers.get("eflags") ?? TRAP_FLAG) & TRAP_FLAG) !== 0n) return null;
   const decoded = decode(yield* shadow.code(pc, INSTRUCTION_BYTES_MAX), pc);

@@ -1,6 +1,7 @@
 import { littleEndianOfHex } from "@ringside/rsp";
 import { RAM_BYTES_SURE } from "../../limits.ts";
 import type { Conversation } from "../conversation.ts";
+import { KERNEL_START } from "../kernel-addresses.ts";
 
 /** A page of 4096 bytes as the processor maps it. */
 interface Mapping {
@@ -15,7 +16,6 @@ const PAGE = 4_096n;
 const OFFSET = PAGE - 1n;
 /** Linux maps all of physical memory here, as long as it does not move it at random. */
 const DIRECT_MAP = 0xffff_8880_0000_0000n;
-const KERNEL_HALF = 0xffff_8000_0000_0000n;
 const ADAPTERS = { start: 0xa_0000n, end: 0x10_0000n } as const;
 const PHYSICAL = 0x000f_ffff_ffff_f000n;
 
@@ -71,7 +71,7 @@ export class Translation {
     const page = address & ~OFFSET;
     const known = this.#pages.get(page);
     if (known !== undefined) return known;
-    const mapping = page < KERNEL_HALF || page >= 1n << 64n ? null : yield* this.#walk(page);
+    const mapping = page < KERNEL_START.x86_64 || page >= 1n << 64n ? null : yield* this.#walk(page);
     this.#pages.set(page, mapping);
     return mapping;
   }
