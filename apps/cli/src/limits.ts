@@ -86,8 +86,8 @@ export const CONNECT_CLIENTS_MAX = 8;
 // The near agent
 /** PacketSize that gdb is told. */
 export const NEAR_PACKET_BYTES = 0x4000;
-/** A larger read is answered in part, as the cell does it, so that both give the same. */
-export const NEAR_READ_BYTES_MAX = 0x1600;
+/** What fits into a packet in hex. Of a larger read gdb gets the beginning, as from the stub, and asks for the rest. */
+export const NEAR_READ_BYTES_MAX = NEAR_PACKET_BYTES / 2;
 /** Pages kept of one stop, 16 MiB; with more, all are forgotten and asked again. */
 export const NEAR_PAGES_MAX = 4_096;
 /** Times that the pages of one read are asked for before the read itself goes to the cell. */
@@ -167,6 +167,10 @@ export const LONG_TEST_TIMEOUT_MS = 4 * 3_600_000;
 
 /** Each step of the demo: a session's start, a stop, a grade. */
 export const DEMO_STEP_MS = 90_000;
+
+/** A lab's script in gdb, from attaching to its end. */
+export const LAB_SCRIPT_MS = 120_000;
+export const LAB_GRADE_MS = 90_000;
 
 export const BENCH_STEP_MS = 60_000;
 export const BENCH_REPLY_BYTES_MAX = 65_536;

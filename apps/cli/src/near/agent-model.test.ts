@@ -19,7 +19,7 @@ const ADDRESSES = [
 ];
 const address = fc.constantFrom(...ADDRESSES);
 const reads = fc
-  .tuple(address, fc.constantFrom(0, 1, 8, 64, 0x1000, 0x1600, 0x1ff0))
+  .tuple(address, fc.constantFrom(0, 1, 8, 64, 0x1000, 0x1600, 0x1ff0, 0x2400))
   .map(([at, n]) => `m${hex(at)},${hex(n)}`);
 const writes = fc.oneof(
   fc

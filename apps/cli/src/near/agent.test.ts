@@ -1,6 +1,6 @@
 import { hexOfBytes } from "@ringside/rsp";
 import { expect, test } from "vitest";
-import { NEAR_BREAKPOINTS_MAX, NEAR_NOTED_PACKETS_COUNT } from "../limits.ts";
+import { NEAR_BREAKPOINTS_MAX, NEAR_NOTED_PACKETS_COUNT, NEAR_READ_BYTES_MAX } from "../limits.ts";
 import { AgentBench } from "./testing/agent-bench.ts";
 
 /** A bench whose gdb is attached, with the cell's ears cleaned. */
@@ -146,5 +146,5 @@ test("who cannot be served is told with the answer to the first packet", () => {
 
 test("a longer read than the cell gives at a time is answered in part", () => {
   const bench = attached();
-  expect(bench.ask("m1000,3000")[0]).toHaveLength(2 * 0x1600);
+  expect(bench.ask("m1000,3000")[0]).toHaveLength(2 * NEAR_READ_BYTES_MAX);
 });

@@ -1,4 +1,5 @@
 import { bytesOfHex, parsePacket, REGISTER_LAYOUTS } from "@ringside/rsp";
+import { NEAR_READ_BYTES_MAX } from "../../limits.ts";
 
 const PAGE = 4_096;
 const REGISTERS_BYTES = 608;
@@ -126,7 +127,9 @@ export class ModelStub {
         this.#of(this.#chosen).write(packet.values.replaceAll("x", "0"), 0, "hex");
         return "OK";
       case "m":
-        return packet.length === 0 ? "" : this.#read(packet.address, Math.min(packet.length, 0x1600)) || "E14";
+        return packet.length === 0
+          ? ""
+          : this.#read(packet.address, Math.min(packet.length, NEAR_READ_BYTES_MAX)) || "E14";
       case "M":
         return this.#write(packet.address, Buffer.from(packet.data, "hex")) ? "OK" : "E14";
       case "Z":
