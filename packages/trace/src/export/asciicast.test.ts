@@ -4,6 +4,7 @@ import type { NewTraceEvent, TraceEvent } from "../events.ts";
 import { deriveFacts } from "../facts.ts";
 import { parseSymbols, SymbolTable } from "../symbols.ts";
 import { readAsciicast } from "../testing/asciicast-validator.ts";
+import { playInAsciinema } from "../testing/asciinema-player.ts";
 import { anyEvent } from "../testing/event-arbitrary.ts";
 import { gReply } from "../testing/registers.ts";
 import { TraceBuilder } from "../testing/trace-builder.ts";
@@ -47,6 +48,24 @@ describe("a console as asciicast v3", () => {
       ["o", "hi\r\n"],
     ]);
     expect(cast.lines.map(({ interval }) => interval)).toEqual([0.001, 0.001, 0.001, 0.001]);
+  });
+
+  it("plays in asciinema-player: all that was printed, a marker at each stop, to the end", async () => {
+    const [first = "", ...rest] = utf8("你");
+    const shown = [output("MenuOS>>"), stopped(LISTEN), output(first), stopped(LISTEN + 4n)];
+    const events = await recorded(...shown, output(rest.join("")), output("\x1b[1mhi\r\n"));
+    const retimed = events.map((event, index) => ({ ...event, t: 60_000 * index }));
+    const facts = deriveFacts({ events: retimed, symbols: SYMBOLS, functions: [] });
+    const lines = [...asciicast({ events: retimed, facts, digest: "0".repeat(64) })];
+    const played = await playInAsciinema(lines.join(""));
+    const cast = readAsciicast(lines.join(""));
+    const marks = cast.lines.filter(({ code }) => code === "m");
+    expect(played.output).toBe(cast.lines.flatMap(({ code, data }) => (code === "o" ? [data] : [])).join(""));
+    expect(played.output).toContain("hi\r\n");
+    expect(played.markers).toEqual(marks.map(({ at, data }) => [at, data]));
+    expect(played.markers).toHaveLength(2);
+    expect(played.duration).toBe(cast.lines.at(-1)?.at);
+    await expect(playInAsciinema("no recording")).rejects.toThrow();
   });
 
   it("marks stops by their address where the symbols are not at hand", async () => {
