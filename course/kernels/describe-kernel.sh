@@ -5,7 +5,7 @@
 #
 # --kernel is what build-kernel.sh made. DIR gets: vmlinux (with alias symbols, and an index with
 # which gdb is ready in a third of the time), System.map (with the same symbols), aliases (lines
-# `<alias> <target>`), functions.json.
+# `<alias> <target>`), functions.json, structures.json.
 #
 # Recipes all over the world say `b sys_listen`; since 4.17 no kernel has that symbol. So each
 # system call S without a symbol sys_S gets one. On x86_64: at __sys_S where that exists, else at __x64_sys_S.
@@ -81,8 +81,12 @@ rm -r "$index"
 
 progress 5 'reading debug information'
 export FUNCTION_TABLE_OUT=$out/functions.json
-rm -f "$FUNCTION_TABLE_OUT"
-gdb -nx -batch -x "$here/function-table.py" "$kernel/vmlinux" | grep '^progress ' ||
+export STRUCTURE_TABLE_OUT=$out/structures.json STRUCTURE_TABLE_SYMBOLS=$out/System.map
+rm -f "$FUNCTION_TABLE_OUT" "$STRUCTURE_TABLE_OUT"
+# In one gdb: the second finds what the first has read.
+gdb -nx -batch -x "$here/function-table.py" -x "$here/structure-table.py" "$kernel/vmlinux" | grep '^progress ' ||
   die "gdb could not read $kernel/vmlinux"
-[ -s "$FUNCTION_TABLE_OUT" ] || die "gdb wrote no function table for $kernel/vmlinux; run the gdb line of this script by hand to see why"
+for table in "$FUNCTION_TABLE_OUT" "$STRUCTURE_TABLE_OUT"; do
+  [ -s "$table" ] || die "gdb wrote no ${table##*/} for $kernel/vmlinux; run the gdb line of this script by hand to see why"
+done
 progress 100 'kernel described'

@@ -10,14 +10,30 @@ import re
 
 import gdb
 
-NAME_PATTERNS = (r"__x64_sys_\w+", r"__ia32_sys_\w+", r"__ia32_compat_sys_\w+", r"__sys_\w+", r"start_kernel")
+NAME_PATTERNS = (
+    r"__(?:x64|ia32|ia32_compat|x64_compat)_sys_\w+",
+    r"__(?:do|se)_(?:compat_)?sys_\w+",
+    r"(?:__|k)sys_\w+",
+    r"(?:x86_64|i386)_start_\w+",
+)
 FILE_PATTERNS = (
+    r"init/main\.c",
     r"net/socket\.c",
-    r"net/ipv4/(af_inet|inet_connection_sock|tcp\w*)\.c",
+    r"net/core/(sock|skbuff)\.c",
+    r"net/ipv4/(af_inet|inet_connection_sock|inet_hashtables|ip_input|ip_output|udp|tcp\w*)\.c",
     r"net/unix/af_unix\.c",
     r"arch/x86/entry/common\.c",
     r"kernel/fork\.c",
     r"fs/exec\.c",
+)
+# What a `struct sock *` really is, by the functions that it is given to: the whole begins with the sock.
+# Not where it may be a small stand-in for a connection that begins or ends.
+SOCKETS = (
+    (r"inet_csk_\w+", "inet_connection_sock"),
+    (r"tcp_(?!\w*(?:timewait|tw_|reqsk|synack|send_ack|send_reset|check_req|fastopen))\w+", "tcp_sock"),
+    (r"udp_\w+", "udp_sock"),
+    (r"unix_\w+", "unix_sock"),
+    (r"inet_(?:bind|listen|accept|connect|getname|shutdown|release|sendmsg|recvmsg)\w*", "inet_sock"),
 )
 PARAMETERS_MAX = 32
 TYPE_CHARS_MAX = 500
@@ -100,18 +116,25 @@ def registers_at(pc):
     return held
 
 
-def parameter(symbol, held, wrapper):
+def socket_of(function):
+    """The structure that a `struct sock *` argument of this function points to; None where it is just that."""
+    return next((structure for pattern, structure in SOCKETS if re.fullmatch(pattern, function)), None)
+
+
+def parameter(function, symbol, held, wrapper):
     kind = symbol.type.strip_typedefs()
     register = held.get(symbol.name)
     if register is None and wrapper and symbol.name == "regs":
         register = FIRST_ARGUMENT
-    return {
+    found = {
         "name": symbol.name,
         "type": str(symbol.type)[:TYPE_CHARS_MAX],
         "bytes": kind.sizeof,
         "signed": kind.code in SIGNED_CODES and kind.is_signed,
         "register": register,
     }
+    whole = socket_of(function) if found["type"] in ("struct sock *", "const struct sock *") else None
+    return found if whole is None else {**found, "pointsTo": whole}
 
 
 def row(file, name):
@@ -122,7 +145,7 @@ def row(file, name):
     held = registers_at(pc)
     # gcc may forget where a wrapper's one argument stands; at its entry the ABI knows.
     wrapper = pc == entry and WRAPPER.match(name) is not None
-    parameters = [parameter(symbol, held, wrapper) for symbol in block if symbol.is_argument]
+    parameters = [parameter(name, symbol, held, wrapper) for symbol in block if symbol.is_argument]
     return {"name": name, "entry": hex(entry), "breakpoint": hex(pc), "params": parameters[:PARAMETERS_MAX]}
 
 
@@ -135,8 +158,8 @@ for index, (file, name) in enumerate(wanted):
     if found is not None:
         rows.append(found)
     if index % 100 == 0:
-        print(f"progress {10 + 85 * index // len(wanted)} describing {name}", flush=True)
+        print(f"progress {10 + 80 * index // len(wanted)} describing {name}", flush=True)
 with open(os.environ["FUNCTION_TABLE_OUT"], "w", encoding="utf-8") as out:
     json.dump(rows, out, indent=1, sort_keys=True)
     out.write("\n")
-print(f"progress 95 described {len(rows)} of {len(wanted)} functions", flush=True)
+print(f"progress 90 described {len(rows)} of {len(wanted)} functions", flush=True)

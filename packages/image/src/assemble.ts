@@ -1,5 +1,5 @@
 /** Puts an image's folder together from a built kernel, its description and a built initrd. */
-import { copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { constants, copyFile, cp, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type ImageManifest, imageManifestSchema, RingsideError } from "@ringside/shared";
 import { z } from "zod";
@@ -15,7 +15,10 @@ const FILES = {
   symbols: "System.map",
   debug: "vmlinux",
   functions: "functions.json",
+  structures: "structures.json",
 } as const;
+/** Those that the description of the kernel brings. */
+const DESCRIBED = [FILES.symbols, FILES.debug, FILES.functions, FILES.structures] as const;
 /** For people with gdb; not part of what the image is. */
 const KERNEL_EXTRAS = ["gdb", SOURCE_TREES.kernel.archive, "config"] as const;
 const INITRD_EXTRAS = [SOURCE_TREES.programs.archive] as const;
@@ -25,6 +28,7 @@ export interface Parts {
   readonly recipe: ImageRecipe;
   readonly inputs: Inputs;
   readonly kernelFolder: string;
+  readonly descriptionFolder: string;
   readonly initrdFolder: string;
 }
 
@@ -34,7 +38,6 @@ async function describeFile(folder: string, path: string) {
 
 async function readAliases(folder: string): Promise<ImageManifest["aliases"]> {
   const text = await readFile(join(folder, "aliases"), "utf8");
-  await rm(join(folder, "aliases"));
   return text
     .split("\n")
     .filter((line) => line !== "")
@@ -47,6 +50,9 @@ async function readAliases(folder: string): Promise<ImageManifest["aliases"]> {
 async function copyParts(folder: string, parts: Parts): Promise<void> {
   await copyFile(join(parts.kernelFolder, FILES.kernel), join(folder, FILES.kernel));
   await copyFile(join(parts.initrdFolder, FILES.initrd), join(folder, FILES.initrd));
+  for (const name of DESCRIBED) {
+    await copyFile(join(parts.descriptionFolder, name), join(folder, name), constants.COPYFILE_FICLONE);
+  }
   for (const program of parts.recipe.programs) {
     const path = join("programs", program);
     await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -65,7 +71,7 @@ async function copyExtras(from: string, to: string, names: readonly string[]): P
 
 /**
  * Completes an image's folder and writes its manifest.
- * @param folder holds what the describe script made; gets the rest
+ * @param folder gets everything
  */
 export async function assembleImage(folder: string, parts: Parts): Promise<void> {
   await copyParts(folder, parts);
@@ -75,6 +81,7 @@ export async function assembleImage(folder: string, parts: Parts): Promise<void>
     symbols: await describeFile(folder, FILES.symbols),
     debug: await describeFile(folder, FILES.debug),
     functions: await describeFile(folder, FILES.functions),
+    structures: await describeFile(folder, FILES.structures),
   };
   const programs: ImageManifest["programs"] = {};
   for (const program of parts.recipe.programs)
@@ -90,7 +97,7 @@ export async function assembleImage(folder: string, parts: Parts): Promise<void>
     prompt: parts.recipe.prompt,
     files,
     programs,
-    aliases: await readAliases(folder),
+    aliases: await readAliases(parts.descriptionFolder),
   };
   const checked = imageManifestSchema.safeParse(manifest);
   if (!checked.success) {

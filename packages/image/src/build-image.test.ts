@@ -42,7 +42,9 @@ test("a change to the initrd makes a new image but no new kernel", async () => {
   await writeFile(join(kitchen.root, "initrd", "menu.c"), "int main = 1;");
   const second = await buildImage(kitchen.options());
   expect(second.manifest.digest).not.toBe(first.manifest.digest);
-  expect([await kitchen.count("kernel"), await kitchen.count("initrd")]).toEqual([1, 2]);
+  expect([await kitchen.count("kernel"), await kitchen.count("initrd"), await kitchen.count("describe")]).toEqual([
+    1, 2, 1,
+  ]);
   expect(await findImage(kitchen.cacheDir, "test-image")).toBe(second.folder);
   await loadImage(first.folder, { verify: true });
 });
@@ -52,7 +54,9 @@ test("a change to the kernel's configuration makes a new kernel but no new initr
   await buildImage(kitchen.options());
   await writeFile(join(kitchen.root, "fragment.config"), "CONFIG_NET=y");
   await buildImage(kitchen.options());
-  expect([await kitchen.count("kernel"), await kitchen.count("initrd")]).toEqual([2, 1]);
+  expect([await kitchen.count("kernel"), await kitchen.count("initrd"), await kitchen.count("describe")]).toEqual([
+    2, 1, 2,
+  ]);
 });
 
 test("a kernel source may be a folder, and a changed file in it makes a new kernel", async () => {
@@ -81,7 +85,7 @@ test("recipes that make something unusable fail the build instead of entering th
   await using kitchen = await fakeKitchen();
   await kitchen.rewrite(
     "describe.sh",
-    'cp "$kernel/vmlinux" "$kernel/System.map" "$out/"; echo ":" >"$out/aliases"; echo "[]" >"$out/functions.json"',
+    'cp "$kernel/vmlinux" "$kernel/System.map" "$out/"; echo ":" >"$out/aliases"; echo "[]" | tee "$out/functions.json" >"$out/structures.json"',
   );
   await expect(buildImage(kitchen.options())).rejects.toThrow("not valid");
   expect(await readdir(join(kitchen.cacheDir, "images", "test-image"))).toEqual([]);

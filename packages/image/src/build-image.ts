@@ -1,4 +1,4 @@
-/** Builds an image, or finds that it is built already. Kernel and initrd are cached on their own. */
+/** Builds an image, or finds that it is built already. Kernel, its description and initrd are cached on their own. */
 import { join } from "node:path";
 import { assembleImage } from "./assemble.ts";
 import { findBusybox } from "./busybox.ts";
@@ -34,7 +34,7 @@ interface Build extends BuildImageOptions {
 }
 
 /** Which part of the whole each recipe's own 0 to 100 percent is. */
-const SHARES = { kernel: [0, 85], initrd: [85, 87], describe: [87, 100] } as const;
+const SHARES = { kernel: [0, 85], initrd: [85, 87], description: [87, 99], image: [99, 100] } as const;
 type Part = keyof typeof SHARES;
 
 function shareOf(build: Build, part: Part): (progress: Progress) => void {
@@ -63,7 +63,7 @@ function store(
 ) {
   return storeOnce({
     cacheDir: build.cacheDir,
-    what: `${part}-${build.inputs[part === "describe" ? "image" : part]}`,
+    what: `${part}-${build.inputs[part]}`,
     target,
     signal: build.signal,
     onWait: () => shareOf(build, part)({ percent: 0, text: "another builder is at it, waiting" }),
@@ -81,6 +81,7 @@ const isGoodImage = (folder: string) =>
 async function buildParts(build: Build, folder: string): Promise<void> {
   const { recipe, inputs, cacheDir } = build;
   const kernelFolder = cachePaths.kernel(cacheDir, inputs.kernel);
+  const descriptionFolder = cachePaths.description(cacheDir, inputs.description);
   const initrdFolder = cachePaths.initrd(cacheDir, inputs.initrd);
   await store(build, "kernel", kernelFolder, (out) =>
     run(build, "kernel", recipe.kernelScript, out, [
@@ -91,8 +92,10 @@ async function buildParts(build: Build, folder: string): Promise<void> {
   await store(build, "initrd", initrdFolder, (out) =>
     run(build, "initrd", recipe.initrdScript, out, ["--arch", recipe.arch, "--busybox", build.ingredients.busybox]),
   );
-  await run(build, "describe", recipe.describeScript, folder, ["--kernel", kernelFolder]);
-  await assembleImage(folder, { name: build.name, recipe, inputs, kernelFolder, initrdFolder });
+  await store(build, "description", descriptionFolder, (out) =>
+    run(build, "description", recipe.describeScript, out, ["--kernel", kernelFolder]),
+  );
+  await assembleImage(folder, { name: build.name, recipe, inputs, kernelFolder, descriptionFolder, initrdFolder });
 }
 
 /** Builds the image of that name unless the cache has it, and makes it the one that `findImage` finds by name. */
@@ -108,7 +111,7 @@ export async function buildImage(options: BuildImageOptions): Promise<Image> {
   const inputs = await computeInputs(cacheDir, name, recipe, ingredients, signal);
   const build: Build = { ...options, recipe, inputs, ingredients };
   const target = cachePaths.image(cacheDir, name, inputs.image);
-  await store(build, "describe", target, (folder) => buildParts(build, folder), isGoodImage);
+  await store(build, "image", target, (folder) => buildParts(build, folder), isGoodImage);
   const image = await loadImage(target, { signal });
   await replaceFile(cachePaths.latest(cacheDir, name), `${inputs.image}\n`);
   options.onProgress({ percent: 100, text: `image ${image.manifest.digest}` });

@@ -14,9 +14,10 @@ export function cacheDirectory(env: Environment): string {
   throw new Error("There is no place for the image cache: set RINGSIDE_CACHE to a folder");
 }
 
-/** The cache's layout: kernels, initrds and images, each in a folder named by the digest of its inputs. */
+/** The cache's layout: kernels, their descriptions, initrds and images, each in a folder named by the digest of its inputs. */
 export const cachePaths = {
   kernel: (cacheDir: string, digest: string) => join(cacheDir, "kernels", digest),
+  description: (cacheDir: string, digest: string) => join(cacheDir, "descriptions", digest),
   initrd: (cacheDir: string, digest: string) => join(cacheDir, "initrds", digest),
   images: (cacheDir: string) => join(cacheDir, "images"),
   image: (cacheDir: string, name: string, inputsDigest: string) => join(cacheDir, "images", name, inputsDigest),

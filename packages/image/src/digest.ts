@@ -21,7 +21,8 @@ export function linesDigest(lines: readonly string[]): string {
 
 /** What an image is: sha256 over the sorted lines `<file key> <sha256>`, programs as `programs/<name>`. */
 export function imageDigest(manifest: Pick<ImageManifest, "files" | "programs">): string {
-  const lines = Object.entries(manifest.files).map(([key, file]) => `${key} ${file.sha256}`);
+  const lines: string[] = [];
+  for (const [key, file] of Object.entries(manifest.files)) if (file) lines.push(`${key} ${file.sha256}`);
   for (const [name, file] of Object.entries(manifest.programs)) lines.push(`programs/${name} ${file.sha256}`);
   return linesDigest(lines);
 }

@@ -11,10 +11,12 @@ export interface ElfSection {
   readonly bytes: number;
   /** Where the four bytes of its type stand in the file. */
   readonly typeAt: number;
+  /** Of a table of symbols: the index of the section with their names. */
+  readonly link: number;
 }
 
 /** SHT_…: what a section's header says of it. */
-export const SECTION_TYPES = { none: 0, note: 7 } as const;
+export const SECTION_TYPES = { none: 0, symbols: 2, note: 7 } as const;
 
 /** Of an ELF file (System V ABI, "Object Files"), little-endian. */
 const IDENT_BYTES = 16;
@@ -24,30 +26,35 @@ const NOTE_HEAD_BYTES = 12;
 const NOTE_IS_BUILD_ID = 3;
 const BUILD_ID_BYTES_MAX = 64;
 
-/** Where the fields stand in a file's header and in a section's, by the file's class (1: 32 bits, 2: 64 bits). */
+/** Where the fields stand in a file's header, in a section's and in a symbol, by the file's class (1: 32 bits, 2: 64 bits). */
 const LAYOUTS = {
   1: {
     header: { bytes: 52, sections: 0x20, sectionBytes: 0x2e, sectionCount: 0x30, namesIndex: 0x32 },
-    section: { bytes: 40, name: 0, type: 4, offset: 16, size: 20 },
+    section: { bytes: 40, name: 0, type: 4, offset: 16, size: 20, link: 24 },
+    symbol: { bytes: 16, name: 0, value: 4, info: 12, section: 14 },
     isWide: false,
   },
   2: {
     header: { bytes: 64, sections: 0x28, sectionBytes: 0x3a, sectionCount: 0x3c, namesIndex: 0x3e },
-    section: { bytes: 64, name: 0, type: 4, offset: 24, size: 32 },
+    section: { bytes: 64, name: 0, type: 4, offset: 24, size: 32, link: 40 },
+    symbol: { bytes: 24, name: 0, value: 8, info: 4, section: 6 },
     isWide: true,
   },
 } as const;
 type Layout = (typeof LAYOUTS)[keyof typeof LAYOUTS];
 
-async function readAt(file: FileHandle, offset: number, bytes: number): Promise<Buffer> {
+/** So many of a file's bytes; fewer where it ends before. */
+export async function readAt(file: FileHandle, offset: number, bytes: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
   return buffer.subarray(0, bytesRead);
 }
 
-const wordAt = (bytes: Buffer, at: number, { isWide }: Layout): number =>
+/** An address or offset of the file's own width. */
+export const wordAt = (bytes: Buffer, at: number, { isWide }: Layout): number =>
   isWide ? Number(bytes.readBigUInt64LE(at)) : bytes.readUInt32LE(at);
 
-async function layoutOf(file: FileHandle): Promise<Layout | null> {
+/** Of an ELF file of 32 or 64 bits, little-endian; null for any other file. */
+export async function layoutOf(file: FileHandle): Promise<Layout | null> {
   const ident = await readAt(file, 0, IDENT_BYTES);
   if (ident.length < IDENT_BYTES || ident.toString("latin1", 0, MAGIC.length) !== MAGIC) return null;
   if (ident[5] !== LITTLE_ENDIAN) return null;
@@ -55,7 +62,7 @@ async function layoutOf(file: FileHandle): Promise<Layout | null> {
 }
 
 /** Text up to a zero byte. */
-function textAt(bytes: Buffer, at: number): string {
+export function textAt(bytes: Buffer, at: number): string {
   const end = bytes.indexOf(0, at);
   return at > bytes.length ? "" : bytes.toString("latin1", at, end < 0 ? bytes.length : end);
 }
@@ -77,6 +84,7 @@ async function sectionsOf(file: FileHandle): Promise<readonly ElfSection[] | nul
       offset: wordAt(entry, section.offset, layout),
       bytes: wordAt(entry, section.size, layout),
       typeAt: start + n * section.bytes + section.type,
+      link: entry.readUInt32LE(section.link),
     };
   });
   const named = entries[header.readUInt16LE(at.namesIndex)];
@@ -85,7 +93,7 @@ async function sectionsOf(file: FileHandle): Promise<readonly ElfSection[] | nul
 }
 
 /** What a file with damaged offsets leads to: Node's errors of offsets that are none, or are behind every file. */
-const isDamage = (error: unknown): boolean =>
+export const isDamage = (error: unknown): boolean =>
   error instanceof RangeError || (error instanceof Error && (error as NodeJS.ErrnoException).code === "EINVAL");
 
 /**

@@ -16,7 +16,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 test("a kernel's configuration says which machine its image is for", async () => {
   expect(await courseRecipe(root, "linux-x86_64")).toMatchObject({
     arch: "x86_64",
-    programs: ["menuos", "menu32"],
+    programs: ["menuos", "menu32", "trigger"],
     busybox: { kind: "installed" },
   });
   expect(await courseRecipe(root, "linux-i386")).toMatchObject({

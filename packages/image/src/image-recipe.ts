@@ -15,7 +15,7 @@ export interface ImageRecipe {
   /** `--src S --out DIR --fragment F --arch A --jobs N` → bzImage, vmlinux, System.map, release, gdb/, sources.tar.gz */
   readonly kernelScript: string;
   readonly kernelFragment: string;
-  /** `--kernel DIR --out DIR` → vmlinux and System.map with aliases, aliases, functions.json */
+  /** `--kernel DIR --out DIR` → vmlinux and System.map with aliases, aliases, functions.json, structures.json */
   readonly describeScript: string;
   /** Further files whose change makes a new description. */
   readonly describeInputs: readonly string[];
@@ -40,7 +40,10 @@ const COMMAND_LINES = {
 const PROMPT = "MenuOS>>";
 /** Debian's busybox-static; packages for amd64 are all that such a system has. */
 const BUSYBOX = "/bin/busybox";
-const PROGRAMS = { x86_64: ["menuos", "menu32"], i386: ["menuos"] } as const satisfies Record<Arch, readonly string[]>;
+const PROGRAMS = { x86_64: ["menuos", "menu32", "trigger"], i386: ["menuos"] } as const satisfies Record<
+  Arch,
+  readonly string[]
+>;
 
 /** What says in a kernel's configuration which machine it is for. */
 const ARCH_LINES = {
@@ -80,7 +83,7 @@ export async function courseRecipe(repoRoot: string, name: string): Promise<Imag
     kernelScript: join(kernels, "build-kernel.sh"),
     kernelFragment,
     describeScript: join(kernels, "describe-kernel.sh"),
-    describeInputs: [join(kernels, "function-table.py")],
+    describeInputs: ["function-table.py", "structure-table.py"].map((name) => join(kernels, name)),
     initrdScript: join(initrdFolder, "build-initrd.sh"),
     initrdFolder,
     busybox: arch === "x86_64" ? { kind: "installed", path: BUSYBOX } : { kind: "fetched", arch, script: fetchScript },

@@ -1,10 +1,12 @@
+export { functionAliases } from "./aliases.ts";
 export { type BuildImageOptions, buildImage } from "./build-image.ts";
 export { cacheDirectory } from "./cache-directory.ts";
 export { type ElfSection, readBuildId, readElfSections, SECTION_TYPES } from "./elf.ts";
 export type { ImageRecipe } from "./image-recipe.ts";
 export { listImageFolders } from "./list-images.ts";
-export { findImage, type Image, imagePath, loadImage } from "./load-image.ts";
+export { findImage, type Image, imagePath, loadImage, programPath, structuresPath } from "./load-image.ts";
 export { withLock } from "./lock.ts";
+export { readProgramSymbols } from "./program-symbols.ts";
 export type { Progress } from "./recipe-process.ts";
 export { SOURCE_TREES, type SourceTreeName, sourcesPath } from "./sources.ts";
 export { forgetWantedImage, wantedImages, wantImage } from "./wanted.ts";

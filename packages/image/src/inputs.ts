@@ -7,6 +7,8 @@ import { toolVersion } from "./recipe-process.ts";
 /** Digests of everything an image is made from: the keys of the cache. */
 export interface Inputs {
   readonly kernel: string;
+  /** What was read out of the kernel for debuggers and for grading. */
+  readonly description: string;
   readonly initrd: string;
   readonly image: string;
 }
@@ -63,6 +65,8 @@ export async function computeInputs(
   for (const path of [recipe.describeScript, ...recipe.describeInputs]) {
     describers.push(`describe ${await fileDigest(path, signal)}`);
   }
+  describers.push(...(await toolLines(recipe.describers, signal)));
+  const description = linesDigest([`kernel ${kernel}`, ...describers]);
   const image = linesDigest([
     `name ${name} ${recipe.arch}`,
     `kernel ${kernel}`,
@@ -70,7 +74,6 @@ export async function computeInputs(
     `commandLine ${recipe.commandLine}`,
     `prompt ${recipe.prompt}`,
     ...describers,
-    ...(await toolLines(recipe.describers, signal)),
   ]);
-  return { kernel, initrd, image };
+  return { kernel, description, initrd, image };
 }

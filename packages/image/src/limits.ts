@@ -19,6 +19,9 @@ export const ELF_SECTIONS_MAX = 1_000;
 export const ELF_NAMES_BYTES_MAX = 64 * 1024;
 /** Of a note section, at most this much is read. */
 export const ELF_NOTES_BYTES_MAX = 64 * 1024;
+/** Symbols of a program, and bytes of their table and of their names. A static program has some 2,000. */
+export const ELF_SYMBOLS_MAX = 200_000;
+export const ELF_SYMBOLS_BYTES_MAX = 8 * 1024 * 1024;
 /** Images that may be marked as wanted at once. */
 export const WANTED_IMAGES_MAX = 32;
 /** A recipe of low priority leaves the processor to everybody else: as setpriority(2) counts. */

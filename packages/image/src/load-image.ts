@@ -21,9 +21,21 @@ const broken = (folder: string, what: string, cause?: unknown) =>
     cause,
   });
 
-/** The full path of one of an image's files. */
-export function imagePath(image: Image, key: ImageFileKey): string {
+/** The full path of one of the files that every image has. */
+export function imagePath(image: Image, key: Exclude<ImageFileKey, "structures">): string {
   return join(image.folder, image.manifest.files[key].path);
+}
+
+/** The full path of the image's table of structures; null where it was built before there was one. */
+export function structuresPath({ folder, manifest }: Image): string | null {
+  const file = manifest.files.structures;
+  return file === undefined ? null : join(folder, file.path);
+}
+
+/** The full path of one of the guest's own programs, with its symbols; null where the image has none of that name. */
+export function programPath({ folder, manifest }: Image, name: string): string | null {
+  const file = Object.hasOwn(manifest.programs, name) ? manifest.programs[name] : undefined;
+  return file === undefined ? null : join(folder, file.path);
 }
 
 async function readManifest(folder: string): Promise<ImageManifest> {
@@ -60,7 +72,8 @@ export async function loadImage(
 ): Promise<Image> {
   const manifest = await readManifest(folder);
   if (imageDigest(manifest) !== manifest.digest) throw broken(folder, "its digest is not that of its files' digests");
-  for (const file of [...Object.values(manifest.files), ...Object.values(manifest.programs)]) {
+  const files = [...Object.values(manifest.files), ...Object.values(manifest.programs)];
+  for (const file of files.filter((each) => each !== undefined)) {
     options.signal?.throwIfAborted();
     const path = join(folder, file.path);
     const size = await stat(path).then(

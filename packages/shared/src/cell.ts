@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cellIdSchema, epochSchema, machineIdSchema, sessionIdSchema, sha256Schema, userIdSchema } from "./ids.ts";
 import { archSchema } from "./image.ts";
-import { hintsSchema, labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
+import { hintsSchema, labSlugSchema, MACHINE_STARTS, ON_DISCONNECT, parametersSchema } from "./lab.ts";
 
 /**
  * What the two processes of a cell and the api share about machines, outside the job queues:
@@ -30,12 +30,21 @@ export const leaseSchema = z.strictObject({
 });
 export type Lease = z.infer<typeof leaseSchema>;
 
+/** The public half of the key that a cell signs the seals of its traces with. */
+export const sealKeySchema = z.strictObject({
+  /** Its name: sha256 of the public key's SubjectPublicKeyInfo (DER). */
+  key: sha256Schema,
+  /** That SubjectPublicKeyInfo in base64: an Ed25519 key (RFC 8410). */
+  publicKey: z.string().regex(/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/),
+});
+
 export const cellProxySchema = z.strictObject({
   cell: cellIdSchema,
   /** Base URL that clients use (`ws://…` or `wss://…`), without a trailing slash. */
   publicUrl: z.url({ protocol: /^wss?$/ }),
   /** Base URL that the api uses (`http://…`), without a trailing slash. */
   internalUrl: z.url({ protocol: /^https?$/ }),
+  sealKey: sealKeySchema,
 });
 export type CellProxy = z.infer<typeof cellProxySchema>;
 
@@ -102,6 +111,8 @@ export const machineFileSchema = z.strictObject({
   /** Minutes without any connection after which it hibernates; 0 is never. */
   idleMinutes: z.int().min(0).default(0),
   onDisconnect: z.enum(ON_DISCONNECT).default("run"),
+  /** Where a fresh machine waits: see MACHINE_STARTS. */
+  start: z.enum(MACHINE_STARTS).default("prompt"),
   /** What `monitor hint` says. */
   hints: hintsSchema.default([]),
   /** What the guest has; null: at least what the smallest machine has. */

@@ -60,7 +60,16 @@ describe("the lab file", () => {
       sessions: null,
     });
     expect(lab.record).toBe(false);
+    expect(lab.machine).toEqual({ start: "prompt" });
     expect(lab.first_steps).toEqual({ gdb: [], console: [] });
+  });
+
+  it("does not record machines that start at power-on", () => {
+    const text = { en: "Boot", zh: "启动" };
+    const lab = { title: text, summary: text, image: "linux-x86_64", machine: { start: "power_on" } };
+    expect(labFileSchema.parse(lab).machine).toEqual({ start: "power_on" });
+    const { error } = labFileSchema.safeParse({ ...lab, record: true });
+    expect(error?.issues).toMatchObject([{ path: ["record"], message: expect.stringContaining("power_on") }]);
   });
 
   it("refuses a range that is upside down", () => {

@@ -14,6 +14,7 @@ export const sessionIdSchema = idSchema("ses");
 export const submissionIdSchema = idSchema("sub");
 export const tokenIdSchema = idSchema("tok");
 export const machineIdSchema = idSchema("mch");
+export const regradeIdSchema = idSchema("rgr");
 export const requestIdSchema = z.string().min(1).max(64);
 /** A course or lab is named by people and appears in URLs and paths. */
 export const slugSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
@@ -24,7 +25,7 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, { error: "must be
 /** Fencing token of a session's lease: grows by one with every start or reset of its machine. */
 export const epochSchema = z.int().min(1);
 
-export type IdPrefix = "usr" | "ses" | "sub" | "tok" | "mch";
+export type IdPrefix = "usr" | "ses" | "sub" | "tok" | "mch" | "rgr";
 
 /**
  * Makes a new id such as `ses_0123…`.

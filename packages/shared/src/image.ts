@@ -38,6 +38,8 @@ export const imageManifestSchema = z.strictObject({
     debug: imageFileSchema,
     /** JSON array of `functionRowSchema`. */
     functions: imageFileSchema,
+    /** JSON array of `structureRowSchema`; images that were built before there was one have none. */
+    structures: imageFileSchema.optional(),
   }),
   /** Unstripped copies of the guest's own programs, for user-space debugging. */
   programs: z.record(slugSchema, imageFileSchema),
@@ -77,6 +79,8 @@ export type FunctionRow = z.infer<typeof functionRowSchema>;
 export const structureRowSchema = z.strictObject({
   name: structureNameSchema,
   bytes: z.int().min(1).max(65_536),
+  /** The structure that its first member is: where a `tcp_sock` stands, an `inet_connection_sock` begins. */
+  beginsWith: structureNameSchema.optional(),
   /** Members of a structure inside it are listed as well, as `outer.inner`. */
   members: z
     .array(

@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { checkpointNameSchema } from "./cell-link.ts";
-import { cellIdSchema, epochSchema, sessionIdSchema, sha256Schema, submissionIdSchema, userIdSchema } from "./ids.ts";
-import { hintsSchema, labSlugSchema, ON_DISCONNECT, parametersSchema } from "./lab.ts";
+import {
+  cellIdSchema,
+  epochSchema,
+  regradeIdSchema,
+  sessionIdSchema,
+  sha256Schema,
+  submissionIdSchema,
+  userIdSchema,
+} from "./ids.ts";
+import { hintsSchema, labSlugSchema, MACHINE_STARTS, ON_DISCONNECT, parametersSchema } from "./lab.ts";
 import { CPU_PERCENT_DEFAULT, CPU_PERCENT_MIN, SESSION_MINUTES_MAX } from "./limits.ts";
 import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
 
@@ -13,10 +21,12 @@ import { END_REASONS, FAIL_REASON_NAMES } from "./states.ts";
  *   cell-<id>     api → one cell: stop; start of what only this cell can start (a reset, a saved state)
  *   reports       cell → api: what became of a session
  *   grade         api → api
+ *   regrade       api → api
  */
 export const START_QUEUE = "start";
 export const REPORTS_QUEUE = "reports";
 export const GRADE_QUEUE = "grade";
+export const REGRADE_QUEUE = "regrade";
 /** The queue of one cell. */
 export const cellQueue = (cell: string): string => `cell-${cell}`;
 /** All of Ringside's Redis keys begin with this, unless configured otherwise (several installations, tests). */
@@ -38,6 +48,8 @@ export const startJobSchema = z.strictObject({
   cpuPercent: z.int().min(CPU_PERCENT_MIN).max(100).default(CPU_PERCENT_DEFAULT),
   idleMinutes: z.int().min(0).max(SESSION_MINUTES_MAX).default(0),
   onDisconnect: z.enum(ON_DISCONNECT).default("run"),
+  /** Where a fresh machine waits: see MACHINE_STARTS. */
+  start: z.enum(MACHINE_STARTS).default("prompt"),
   hints: hintsSchema.default([]),
   /** A saved state of this very session to start from, by name; null: a fresh machine. Only for the cell that has it. */
   state: checkpointNameSchema.nullable().default(null),
@@ -56,6 +68,10 @@ export type CellJobName = (typeof CELL_JOB_NAMES)[number];
 
 export const gradeJobSchema = z.strictObject({ submission: submissionIdSchema });
 export type GradeJob = z.infer<typeof gradeJobSchema>;
+
+/** Grades what of a regrade is not graded yet. */
+export const regradeJobSchema = z.strictObject({ regrade: regradeIdSchema });
+export type RegradeJob = z.infer<typeof regradeJobSchema>;
 
 /** Whence a machine's process came: prewarmed in the pool, spawned for it, or booted from the kernel. */
 export const START_HOWS = ["pool", "clone", "cold"] as const;
@@ -119,3 +135,4 @@ export type Report = z.infer<typeof reportSchema>;
 export const startJobId = (job: { session: string; epoch: number }): string => `${job.session}.${job.epoch}.start`;
 export const stopJobId = (job: { session: string; epoch: number }): string => `${job.session}.${job.epoch}.stop`;
 export const gradeJobId = (job: { submission: string; version: number }): string => `${job.submission}.${job.version}`;
+export const regradeJobId = (job: RegradeJob): string => `${job.regrade}.regrade`;

@@ -43,6 +43,9 @@ export const MACHINE_START_TIMEOUT_MS = 60_000;
 /** Longest text of a name, title or message in an API body. */
 export const NAME_CHARS_MAX = 200;
 export const PARAMETERS_MAX = 16;
+/** Digits of a student's number that a lab may ask for, and rows of a lab's table. */
+export const STUDENT_DIGITS_MAX = 3;
+export const TABLE_ROWS_MAX = 1_000;
 /** Hints of a lab, one after the other, and the characters of each in each language. */
 export const HINTS_MAX = 20;
 export const HINT_CHARS_MAX = 500;
@@ -55,3 +58,14 @@ export const TRACE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Why an instructor judged otherwise than the grader; no longer than any bilingual text. */
 export const OVERRIDE_REASON_CHARS_MAX = 1_000;
+
+/** Characters of a rubric that is sent to grade by. */
+export const RUBRIC_CHARS_MAX = 256 * 1024;
+/** Submissions of a regrade that one answer tells of. */
+export const REGRADE_PAGE_ROWS_MAX = 100;
+
+/** What an oracle of a lab keeps: functions that its rubric names, names of one function, stops, callers of a stop. */
+export const ORACLE_FUNCTIONS_MAX = 1_000;
+export const ORACLE_NAMES_MAX = 500;
+export const ORACLE_STOPS_MAX = 2_000;
+export const ORACLE_CALLS_MAX = 64;

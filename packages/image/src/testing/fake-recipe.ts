@@ -27,6 +27,7 @@ echo sources >"$out/program-sources.tar.gz"
 echo built >>${root}/describe.count
 cp "$kernel/vmlinux" "$kernel/System.map" "$out/"
 echo "sys_listen __sys_listen" >"$out/aliases"; echo "[]" >"$out/functions.json"
+echo "[]" >"$out/structures.json"
 `,
 });
 

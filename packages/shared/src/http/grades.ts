@@ -2,7 +2,7 @@ import { z } from "zod";
 import { recordingSchema } from "../cell-link.ts";
 import { sessionIdSchema, sha256Schema, slugSchema, submissionIdSchema, userIdSchema } from "../ids.ts";
 import { bilingualSchema } from "../lab.ts";
-import { OVERRIDE_REASON_CHARS_MAX } from "../limits.ts";
+import { NAME_CHARS_MAX, OVERRIDE_REASON_CHARS_MAX } from "../limits.ts";
 import { studentNumberSchema } from "./people.ts";
 
 export const OUTCOMES = ["graded", "ungradable"] as const;
@@ -14,6 +14,8 @@ export const overrideSchema = z.strictObject({
   points: z.number().min(0),
   reason: z.string().min(1).max(OVERRIDE_REASON_CHARS_MAX),
   author: userIdSchema,
+  /** For people; the server knows it. */
+  authorName: z.string().min(1).max(NAME_CHARS_MAX).optional(),
   at: z.iso.datetime(),
 });
 export type Override = z.infer<typeof overrideSchema>;
@@ -33,6 +35,7 @@ export const verdictSchema = z.strictObject({
   override: z
     .strictObject({
       author: userIdSchema,
+      authorName: z.string().min(1).max(NAME_CHARS_MAX).optional(),
       at: z.iso.datetime(),
       automatic: z.strictObject({ verdict: z.enum(VERDICTS), points: z.number().min(0), reason: bilingualSchema }),
     })
@@ -58,6 +61,8 @@ export const gradeSchema = gradeResultSchema.extend({
   submission: submissionIdSchema,
   version: z.int().min(1),
   createdAt: z.iso.datetime(),
+  /** Instructors' judgements that fit no check of this grade; absent where there are none. */
+  overridesUnused: z.array(overrideSchema).optional(),
 });
 export type Grade = z.infer<typeof gradeSchema>;
 
