@@ -1,12 +1,29 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { functionTableSchema, labSlugSchema } from "@ringside/shared";
+import {
+  functionTableSchema,
+  type LabFile,
+  type LabTable,
+  labSlugSchema,
+  type Parameters,
+  structureTableSchema,
+} from "@ringside/shared";
 import { parseSymbols } from "@ringside/trace";
 import { describe, expect, it } from "vitest";
-import { cacheDirectory, findImage, imagePath, loadImage } from "../../image/src/index.ts";
+import {
+  cacheDirectory,
+  findImage,
+  imagePath,
+  loadImage,
+  programPath,
+  readProgramSymbols,
+  structuresPath,
+} from "../../image/src/index.ts";
+import { bindFunctions } from "./bind-functions.ts";
 import { rubricProblem } from "./fit.ts";
 import { FunctionNames } from "./function-names.ts";
 import { parseLabFile } from "./lab-file.ts";
+import { lookUp, parseLabTable, tableNames, tableProblem } from "./lab-tables.ts";
 import { parseRubricFile } from "./parse-rubric.ts";
 import { pointsMaxOf } from "./rubric.ts";
 import { Scenario } from "./testing/scenario.ts";
@@ -21,13 +38,28 @@ const commandsOf = (handout: string) => ({
   blocks: [...handout.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, block]) => block),
 });
 
+/** What some student may have. */
+async function anyParameters(lab: string, file: LabFile): Promise<Parameters> {
+  const tables: Record<string, LabTable> = {};
+  for (const name of tableNames(file)) tables[name] = parseLabTable(name, await read(lab, `${name}.yaml`));
+  expect(tableProblem(file, tables)).toBeNull();
+  return Object.fromEntries(
+    Object.entries(file.parameters).map(([name, rule]) => {
+      if (rule.kind === "lookup") return [name, lookUp(tables, rule, 5) ?? 0];
+      return [name, rule.kind === "word" || rule.kind === "digits_origin" ? "abc" : 5];
+    }),
+  );
+}
+
 async function imageOf(name: string) {
   const folder = await findImage(cacheDirectory(process.env), name);
   if (folder === null) throw new Error(`The image ${name} is not built: run \`ringside image build ${name}\``);
   const image = await loadImage(folder);
   const symbols = parseSymbols(await readFile(imagePath(image, "symbols"), "utf8"));
   const functions = functionTableSchema.parse(JSON.parse(await readFile(imagePath(image, "functions"), "utf8")));
-  return { image, symbols, functions };
+  const table = structuresPath(image);
+  const structures = table === null ? [] : structureTableSchema.parse(JSON.parse(await readFile(table, "utf8")));
+  return { image, symbols, functions, structures };
 }
 
 it("the course has labs, named by slugs", () => {
@@ -65,14 +97,15 @@ describe.each(labs)("the lab %s", (lab) => {
   it("has a rubric that fits its image", async () => {
     const file = parseLabFile("lab.yaml", await read(lab, "lab.yaml"));
     const rubric = parseRubricFile("rubric.yaml", await read(lab, "rubric.yaml"));
-    const { image, symbols, functions } = await imageOf(file.image);
-    const parameters = Object.fromEntries(
-      Object.entries(file.parameters).map(([name, rule]) => [name, rule.kind === "word" ? "abc" : 5]),
-    );
+    const { image, symbols, functions, structures } = await imageOf(file.image);
+    const path = programPath(image, file.program);
+    const programText = path === null ? null : await readProgramSymbols(path);
+    const program = programText === null ? null : parseSymbols(programText);
+    const parameters = await anyParameters(lab, file);
     const { arch } = image.manifest;
     const names = new FunctionNames(symbols);
-    const ground = { arch, symbols, names, functions, structures: [], program: null, parameters };
-    expect(rubricProblem(rubric, ground)).toBeNull();
+    const ground = { arch, symbols, names, functions, structures, program, parameters };
+    expect(rubricProblem(bindFunctions(rubric, parameters), ground)).toBeNull();
   });
 });
 

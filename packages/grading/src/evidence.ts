@@ -92,6 +92,19 @@ export class Evidence {
     return this.#writes[low] ?? null;
   }
 
+  /** The last stop before an event; null where there was none. By binary search: traces hold many of both. */
+  stopBefore(event: number): StoppedFact | null {
+    const stops = this.of("stopped");
+    let low = 0;
+    let high = stops.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((stops[middle]?.event ?? 0) < event) low = middle + 1;
+      else high = middle;
+    }
+    return stops[low - 1] ?? null;
+  }
+
   stopAt(event: number): StoppedFact | null {
     return this.of("stopped").find((stop) => stop.event === event) ?? null;
   }

@@ -42,6 +42,7 @@ describe("a rubric that asks for what is not there", () => {
     [at("syscall: $nothing"), "there is no number $nothing"],
     ["{ stopped_at: { program: connect } }", "its program has no function connect"],
     ["{ looked_at: { structure: sock } }", "its table of structures has no sock"],
+    ["{ looked_at: { structure: sockets } }", "its table of structures has no sockets; did you mean socket"],
     ["{ looked_at: { structure: socket, member: opps } }", "struct socket has no member opps; did you mean ops"],
     ["{ looked_at: { structure: socket, member: ops, value: $no } }", "there is no number $no"],
     ["{ read_memory: { symbol: jiffies_65 } }", "the kernel has no jiffies_65"],

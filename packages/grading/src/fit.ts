@@ -1,5 +1,6 @@
 import type { Arch, Bilingual, FunctionRow, Parameters, StructureRow } from "@ringside/shared";
 import { registerNames, type SymbolTable } from "@ringside/trace";
+import { isUnbound } from "./bind-functions.ts";
 import type { FunctionNames, KernelFunction } from "./function-names.ts";
 import { nearestNames } from "./nearest-names.ts";
 import {
@@ -64,7 +65,10 @@ function problemOf(condition: Condition, ground: Ground): Misfit | null {
         (condition.value === null ? null : parameterProblem(condition.value, ground))
       );
     case "read_memory":
-      return condition.symbol === null ? null : symbolProblem(condition.symbol, ground);
+      return (
+        (condition.symbol === null ? null : symbolProblem(condition.symbol, ground)) ??
+        (condition.in === null ? null : functionProblem(condition.in, ground))
+      );
     case "answered":
       return first(condition.right, (right) => {
         if (right.kind === "function") return functionProblem(right.function, ground);
@@ -99,6 +103,7 @@ function stoppedAtProblem(condition: StoppedAt, ground: Ground): Misfit | null {
 }
 
 function functionProblem(target: KernelFunction, { names }: Ground): Misfit | null {
+  if (isUnbound(target)) return lab(`there is no function name ${target.name}`, `没有函数名参数 ${target.name}`);
   const resolved = names.resolve(target);
   return resolved.kind === "found" ? null : missing(target.name, resolved.nearest);
 }
@@ -108,9 +113,8 @@ function symbolProblem(name: string, { symbols }: Ground): Misfit | null {
 }
 
 function missing(name: string, nearest: readonly string[]): Misfit {
-  const asked = nearest.length === 0 ? "" : `; did you mean ${nearest.join(" or ")}?`;
-  const zh = nearest.length === 0 ? "" : `;是否指 ${nearest.join(" 或 ")}?`;
-  return image(`the kernel has no ${name}${asked}`, `内核中没有 ${name}${zh}`);
+  const { en, zh } = asking(nearest);
+  return image(`the kernel has no ${name}${en}`, `内核中没有 ${name}${zh}`);
 }
 
 function programProblem(name: string, { program }: Ground): Misfit | null {
@@ -139,16 +143,29 @@ function registerProblem(name: string, { arch }: Ground): Misfit | null {
 
 function structureProblem(name: string, member: string | null, { structures }: Ground): Misfit | null {
   const row = structures.find((each) => each.name === name);
+  if (structures.length === 0) return image("it was built without a table of structures", "镜像没有结构体表");
   if (row === undefined) {
-    return image(`its table of structures has no ${name}`, `结构体表中没有 ${name}`);
+    const ask = didYouMean(name, structures);
+    return image(`its table of structures has no ${name}${ask.en}`, `结构体表中没有 ${name}${ask.zh}`);
   }
   if (member === null || row.members.some((each) => each.name === member)) return null;
-  const nearest = nearestNames(
-    member,
-    row.members.map((each) => each.name),
+  const ask = didYouMean(member, row.members);
+  return image(`struct ${name} has no member ${member}${ask.en}`, `struct ${name} 没有成员 ${member}${ask.zh}`);
+}
+
+function didYouMean(name: string, known: readonly { readonly name: string }[]): Bilingual {
+  return asking(
+    nearestNames(
+      name,
+      known.map((each) => each.name),
+    ),
   );
-  const asked = nearest.length === 0 ? "" : `; did you mean ${nearest.join(" or ")}?`;
-  return image(`struct ${name} has no member ${member}${asked}`, `struct ${name} 没有成员 ${member}`);
+}
+
+/** The end of a sentence about a name that is not there. */
+function asking(nearest: readonly string[]): Bilingual {
+  if (nearest.length === 0) return { en: "", zh: "" };
+  return { en: `; did you mean ${nearest.join(" or ")}?`, zh: `;是否指 ${nearest.join(" 或 ")}?` };
 }
 
 function sourceProblem(source: AnswerSource, ground: Ground): Misfit | null {

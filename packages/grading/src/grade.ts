@@ -8,6 +8,7 @@ import type {
   Verdict,
 } from "@ringside/shared";
 import { deriveFacts, type SymbolTable, type VerifyResult } from "@ringside/trace";
+import { bindFunctions } from "./bind-functions.ts";
 import { evaluate } from "./condition.ts";
 import { Evidence } from "./evidence.ts";
 import { rubricProblem } from "./fit.ts";
@@ -38,6 +39,8 @@ export interface GradeInput {
   /** Answers that were handed in with the submission; they come after those in the trace. */
   readonly answers?: readonly Answer[] | undefined;
   readonly expected: ExpectedTrace;
+  /** The session goes on: its trace need be neither sealed nor signed, and the verdicts are those so far. */
+  readonly soFar?: boolean | undefined;
 }
 
 /**
@@ -45,12 +48,13 @@ export interface GradeInput {
  * What cannot be graded (damaged, not sealed, of another lab or image …) is `ungradable` with its reason.
  */
 export function gradeTrace(input: GradeInput): GradeResult {
-  const { trace, rubric, symbols, functions, structures = [], program, expected } = input;
+  const { trace, symbols, functions, structures = [], program, expected } = input;
   const opened = trace.events[0];
-  const damage = traceProblem(trace, input.traceDigest, expected);
+  const damage = traceProblem(trace, input.soFar === true ? null : input.traceDigest, expected);
   if (damage !== null || opened?.type !== "trace.opened") return result(input, damage, []);
   const names = new FunctionNames(symbols, input.aliases);
   const { arch, parameters } = opened;
+  const rubric = bindFunctions(input.rubric, parameters);
   const ground = { arch, symbols, names, functions, structures, program: program ?? null, parameters };
   const misfit = rubricProblem(rubric, ground);
   if (misfit !== null) return result(input, misfit, []);

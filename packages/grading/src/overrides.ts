@@ -23,7 +23,7 @@ export function withOverrides(result: GradeResult, overrides: readonly Override[
   return { result: { ...result, points, verdicts }, unused: overrides.filter((each) => !fits(each)) };
 }
 
-function overridden(verdict: Verdict, { points, reason, author, at }: Override): Verdict {
+function overridden(verdict: Verdict, { points, reason, author, authorName, at }: Override): Verdict {
   const automatic = verdict.override?.automatic ?? {
     verdict: verdict.verdict,
     points: verdict.points,
@@ -34,6 +34,6 @@ function overridden(verdict: Verdict, { points, reason, author, at }: Override):
     verdict: points === verdict.pointsMax ? "pass" : points === 0 ? "fail" : "partial",
     points,
     reason: { en: reason, zh: reason },
-    override: { author, at, automatic },
+    override: { author, ...(authorName !== undefined && { authorName }), at, automatic },
   };
 }

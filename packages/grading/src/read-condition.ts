@@ -34,7 +34,7 @@ export function conditionOf(written: WrittenCondition, functions: Functions): Co
   if (stopped_at !== undefined) return stoppedAtOf(stopped_at, named);
   if (stepped !== undefined) return steppedOf(stepped, named);
   if (written.looked_at !== undefined) return lookedAtOf(written.looked_at);
-  if (written.read_memory !== undefined) return readMemoryOf(written.read_memory);
+  if (written.read_memory !== undefined) return readMemoryOf(written.read_memory, named);
   if (written.read_registers !== undefined) {
     const { after = null, told } = written.read_registers;
     return { kind: "read_registers", after, told };
@@ -89,8 +89,9 @@ function lookedAtOf({ structure, member, value, after, told }: Written<"looked_a
   };
 }
 
-function readMemoryOf({ symbol, after, told }: Written<"read_memory">): ReadMemory {
-  return { kind: "read_memory", symbol: symbol ?? null, after: after ?? null, told };
+function readMemoryOf({ symbol, in: place, after, told }: Written<"read_memory">, named: Named): ReadMemory {
+  const standing = place === undefined ? null : named(place);
+  return { kind: "read_memory", symbol: symbol ?? null, in: standing, after: after ?? null, told };
 }
 
 function neverOf(written: Written<"never">, named: Named): Never {

@@ -77,6 +77,10 @@ export const REASONS = {
     what === null
       ? text("The stack was not read.", "没有记录到读取栈。")
       : text(`\`${what}\` was not read.`, `没有记录到读取 \`${what}\`。`),
+  notReadIn: (what: string | null, place: string) =>
+    what === null
+      ? text(`The stack was read, but not in ${place}.`, `已读取栈,但不是停在 ${place} 时。`)
+      : text(`\`${what}\` was read, but not in ${place}.`, `已读取 \`${what}\`,但不是停在 ${place} 时。`),
   readRegisters: text("Registers were read.", "已读取寄存器。"),
   notReadRegisters: text("No registers were read.", "没有记录到读取寄存器。"),
   onlyTold: text(

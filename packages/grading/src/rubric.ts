@@ -63,6 +63,8 @@ export interface ReadMemory {
   readonly kind: "read_memory";
   /** A variable or function of the kernel; null for the stack. */
   readonly symbol: string | null;
+  /** Where the machine stood. */
+  readonly in: KernelFunction | null;
   readonly after: string | null;
   readonly told: Told;
 }

@@ -1,5 +1,12 @@
 import type { Bilingual, Parameters } from "@ringside/shared";
-import type { DamageKind, TraceEventOf, VerifyResult } from "@ringside/trace";
+import {
+  checkSignature,
+  type DamageKind,
+  type SealKey,
+  type SignatureState,
+  type TraceEventOf,
+  type VerifyResult,
+} from "@ringside/trace";
 import { canonicalJson } from "./canonical-json.ts";
 
 /** What the submission is said to be. */
@@ -9,6 +16,8 @@ export interface ExpectedTrace {
   /** Digest of the lab's image. */
   readonly image: string;
   readonly parameters: Parameters;
+  /** Keys of the cell that it comes from. `unchecked`: it was handed in before there were signatures. */
+  readonly sealKeys: readonly SealKey[] | "unchecked";
 }
 
 const text = (en: string, zh: string): Bilingual => ({ en, zh });
@@ -30,8 +39,24 @@ const DAMAGE_WORDS_ZH = {
   after_seal: "封存之后还有内容",
 } as const satisfies Record<DamageKind, string>;
 
-/** Why this trace cannot be graded at all, or null where it can. */
-export function traceProblem(trace: VerifyResult, traceDigest: string, expected: ExpectedTrace): Bilingual | null {
+/** What a trace's signature is told as, where it is not good. */
+export const SIGNATURE_WORDS = {
+  missing: text("The trace is not signed by the cell that recorded it.", "记录没有录制节点的签名。"),
+  unknown_key: text("The trace is signed with a key that no cell has shown.", "记录的签名密钥不属于任何已知节点。"),
+  revoked_key: text("The trace is signed with a key that was revoked.", "记录的签名密钥已被吊销。"),
+  other_cell: text("The trace is signed by another cell than it names.", "记录的签名来自另一个节点。"),
+  wrong: text("The trace's signature is wrong: something was changed.", "记录的签名不正确:内容被修改过。"),
+} as const satisfies Record<Exclude<SignatureState, "good">, Bilingual>;
+
+/**
+ * Why this trace cannot be graded at all, or null where it can.
+ * @param traceDigest of the trace as it was handed in; null for one that goes on, which is neither sealed nor signed
+ */
+export function traceProblem(
+  trace: VerifyResult,
+  traceDigest: string | null,
+  expected: ExpectedTrace,
+): Bilingual | null {
   if (trace.status === "damaged") {
     const { line, byte } = trace.at;
     return text(
@@ -39,14 +64,22 @@ export function traceProblem(trace: VerifyResult, traceDigest: string, expected:
       `记录已损坏:${DAMAGE_WORDS_ZH[trace.kind]}(第 ${line} 行,第 ${byte} 字节)。`,
     );
   }
+  const opened = trace.events[0];
+  if (traceDigest === null) {
+    return opened?.type === "trace.opened"
+      ? identityProblem(opened, expected)
+      : text("The trace is empty.", "记录为空。");
+  }
   if (trace.seal === undefined) return text("The trace is not sealed.", "记录尚未封存。");
   if (trace.digest !== traceDigest) {
     return text("The trace is not the one that was handed in.", "这份记录不是提交时的那一份。");
   }
-  const opened = trace.events[0];
-  return opened?.type === "trace.opened"
-    ? identityProblem(opened, expected)
-    : text("The trace is empty.", "记录为空。");
+  if (opened?.type !== "trace.opened") return text("The trace is empty.", "记录为空。");
+  if (expected.sealKeys !== "unchecked") {
+    const state = checkSignature(trace.signature, opened.cell, expected.sealKeys);
+    if (state !== "good") return SIGNATURE_WORDS[state];
+  }
+  return identityProblem(opened, expected);
 }
 
 function identityProblem(opened: TraceEventOf<"trace.opened">, expected: ExpectedTrace): Bilingual | null {

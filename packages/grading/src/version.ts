@@ -1,2 +1,2 @@
 /** Grows whenever the same trace and rubric could give another result. */
-export const GRADER_VERSION = "2";
+export const GRADER_VERSION = "3";

@@ -6,6 +6,7 @@ import {
   checkNameSchema,
   described,
   functionNameSchema,
+  functionSchema,
   lineSchema,
   memberNameSchema,
   questionNameSchema,
@@ -21,7 +22,7 @@ const toldSchema = z.enum(["accept", "refuse"]).default("accept");
 const howSchema = z.enum(["instruction", "line", "out"]);
 
 const stoppedAtSchema = described("stopped_at", {
-  function: functionNameSchema.optional(),
+  function: functionSchema.optional(),
   program: functionNameSchema.optional(),
   args: z
     .record(argumentNameSchema, valueSchema)
@@ -30,7 +31,7 @@ const stoppedAtSchema = described("stopped_at", {
   registers: registersSchema,
   user_registers: registersSchema,
   syscall: valueSchema.optional(),
-  via: functionNameSchema.optional(),
+  via: functionSchema.optional(),
   mode: z.enum(["kernel", "user"]).optional(),
   position: z.enum(["entry", "breakpoint", "inside"]).optional(),
   cause: z.enum(["breakpoint", "watchpoint", "step", "interrupt", "other"]).optional(),
@@ -50,13 +51,13 @@ const stoppedAtSchema = described("stopped_at", {
 
 const steppedSchema = described("stepped", {
   how: howSchema,
-  in: functionNameSchema.optional(),
+  in: functionSchema.optional(),
   at_least: z.int().min(1).max(COUNT_MAX).default(1),
   after: checkNameSchema.optional(),
 });
 
 const breakpointSilentSchema = described("breakpoint_silent", {
-  function: functionNameSchema,
+  function: functionSchema,
   while: checkNameSchema,
 });
 
@@ -71,6 +72,7 @@ const lookedAtSchema = described("looked_at", {
 const readMemorySchema = described("read_memory", {
   symbol: symbolNameSchema.optional(),
   stack: z.literal(true).optional(),
+  in: functionSchema.optional(),
   after: checkNameSchema.optional(),
   told: toldSchema,
 }).refine((read) => (read.symbol === undefined) !== (read.stack === undefined), {
@@ -85,7 +87,7 @@ const neverSchema = described("never", {
   wrote_registers: z.literal(true).optional(),
   wrote_memory: z.literal(true).optional(),
   jumped: z.literal(true).optional(),
-  stopped_at: functionNameSchema.optional(),
+  stopped_at: functionSchema.optional(),
   before: checkNameSchema.optional(),
 }).refine((never) => never.wrote_registers || never.wrote_memory || never.jumped || never.stopped_at, {
   error: "needs wrote_registers: true, wrote_memory: true, jumped: true or stopped_at",
@@ -112,7 +114,7 @@ const rightAnswerSchema = z.union(
   [
     valueSchema,
     answerTextSchema,
-    described("an answer", { function: functionNameSchema }),
+    described("an answer", { function: functionSchema }),
     described("an answer", { from: sourceSchema }),
   ],
   {
@@ -129,7 +131,7 @@ const answeredSchema = described("answered", {
 
 const SIMPLE_CONDITIONS = {
   attached: z.literal(true).optional(),
-  breakpoint_on: functionNameSchema.optional(),
+  breakpoint_on: functionSchema.optional(),
   breakpoint_silent: breakpointSilentSchema.optional(),
   console_typed: lineSchema.optional(),
   printed: printedSchema.optional(),

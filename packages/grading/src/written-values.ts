@@ -5,6 +5,10 @@ import { ANSWER_CHARS_MAX, REGISTERS_MAX, TYPED_CHARS_MAX } from "./limits.ts";
 /** Words and values as people write them in `rubric.yaml`. */
 const FUNCTION_NAME = /^[A-Za-z_][A-Za-z0-9_.]{0,199}$/;
 export const functionNameSchema = z.string().regex(FUNCTION_NAME, { error: "must be the name of a C function" });
+/** In conditions: a function, or the student's own, whose name is a parameter. */
+export const functionSchema = z.string().regex(/^(?:[A-Za-z_][A-Za-z0-9_.]{0,199}|\$[a-z][a-z0-9_]{0,31})$/, {
+  error: "must be the name of a C function, or $ and the name of a parameter (such as $handler)",
+});
 export const symbolNameSchema = z
   .string()
   .regex(FUNCTION_NAME, { error: "must be the name of a variable or function of the kernel" });

@@ -38,7 +38,7 @@ function members(event: NewTraceEvent): string {
     case "trace.resumed":
       return rest({ wall: event.wall, cutBytes: count(event.cutBytes, 0) });
     case "trace.sealed":
-      return rest({ wall: event.wall });
+      return rest({ wall: event.wall, signature: event.signature });
     case "machine.found": {
       const { from, template } = event;
       return rest({ epoch: count(event.epoch, 1), qemu: text(event.qemu, QEMU_CHARS_MAX), from, template });

@@ -39,6 +39,9 @@ const registersSchema = z
   .regex(/^[0-9a-fx]*$/)
   .max(16_384);
 
+/** The key's name (sha256 of its SubjectPublicKeyInfo), and an Ed25519 signature in base64url. */
+const signatureSchema = z.strictObject({ key: sha256Schema, value: z.string().regex(/^[A-Za-z0-9_-]{86}$/) });
+
 const head = { seq: z.int().min(0), t: z.number().min(0) };
 
 export const eventSchema = z.discriminatedUnion("type", [
@@ -57,8 +60,13 @@ export const eventSchema = z.discriminatedUnion("type", [
   }),
   /** The recorder's process was replaced; `cutBytes` of a half-written last line were dropped. */
   z.strictObject({ ...head, type: z.literal("trace.resumed"), wall: z.iso.datetime(), cutBytes: z.int().min(0) }),
-  /** Nothing follows. */
-  z.strictObject({ ...head, type: z.literal("trace.sealed"), wall: z.iso.datetime() }),
+  /** Nothing follows. The signature is the last member of its line: see seal-signature.ts. */
+  z.strictObject({
+    ...head,
+    type: z.literal("trace.sealed"),
+    wall: z.iso.datetime(),
+    signature: signatureSchema.optional(),
+  }),
   z.strictObject({
     ...head,
     type: z.literal("machine.found"),

@@ -22,6 +22,16 @@ export {
   type RegisterDifference,
 } from "./replay-script-compare.ts";
 export { hexOfRecorded, recordedReply } from "./reply-text.ts";
+export {
+  checkSignature,
+  type SealKey,
+  type SealSignature,
+  type SealSigner,
+  type SignatureState,
+  sealKeyName,
+  sealSigner,
+} from "./seal-signature.ts";
+export { sealOfTail, TAIL_BYTES } from "./seal-tail.ts";
 export { readTraceBytes } from "./segments.ts";
 export { parseSymbols, type SymbolPlace, SymbolTable } from "./symbols.ts";
 export { TraceWriter, type TraceWriterOptions } from "./writer.ts";

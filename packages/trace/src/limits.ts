@@ -39,8 +39,10 @@ export const OBJECTS_MAX = 4_096;
 export const OBJECTS_A_PAGE_MAX = 64;
 /** Of a read of memory, so many bytes are searched for known objects. */
 export const OBJECT_BYTES_MAX = 65_536;
-/** Members that one read shows. */
-export const LOOKS_MAX = 256;
+/** Members that one read shows: `print *sk` of a TCP socket shows those of five structures inside each other. */
+export const LOOKS_MAX = 2_048;
+/** Members that all reads of a trace show; behind them, reads show none. */
+export const LOOKS_IN_TRACE_MAX = 500_000;
 /** A read's bytes that a fact keeps: a line of the data cache that gdb is given over the TCP entry. */
 export const READ_BYTES_KEPT_MAX = 16_384;
 /** Breakpoints that one stop tells of as missed. */

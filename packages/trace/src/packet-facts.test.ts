@@ -110,7 +110,9 @@ describe("what stops tell", () => {
     const user = { nr: 50, registers: { rdi: "3", rsi: "ffffffffffffffff", bad: "x" } };
     const entered: NewTraceEvent = Object.assign(stop({ rip: LISTEN }, { frames: ["ffffffff81400050"] }), { user });
     const interrupt: NewTraceEvent = Object.assign(stop({ rip: LISTEN }, { frames: ["ffffffff81200c40"] }), { user });
-    const [first, second] = kindOf(factsOf([entered, interrupt]), "stopped");
+    const back = 0xffffffff81400116n;
+    const leaving: NewTraceEvent = Object.assign(stop({ rip: back }), { user });
+    const [first, second, third] = kindOf(factsOf([entered, interrupt, leaving]), "stopped");
     expect(first?.user).toEqual({
       nr: 50n,
       registers: new Map([
@@ -119,6 +121,7 @@ describe("what stops tell", () => {
       ]),
     });
     expect(second?.user).toBeNull();
+    expect(third?.user?.nr).toBe(50n);
   });
 
   it("is a machine's beginning, and whether from a saved state", () => {

@@ -5,6 +5,7 @@ import { DAMAGE_WORDS, type Damage, type DamageKind } from "./damage.ts";
 import { eventSchema, TRACE_VERSION, type TraceEvent } from "./events.ts";
 import { EVENTS_MAX, LINE_BYTES_MAX } from "./limits.ts";
 import { LineSplitter } from "./lines.ts";
+import { type SealSignature, signatureOf } from "./seal-signature.ts";
 
 /**
  * Reads a trace and stops at the first bad byte: every line's form, hash, schema, number and time are
@@ -25,6 +26,8 @@ export interface TracePosition {
   readonly head: string;
   readonly t: number;
   readonly sealed: boolean;
+  /** Of its seal. */
+  readonly signature: SealSignature | undefined;
   /** sha256 over the bytes so far. */
   readonly digest: Hash;
 }
@@ -37,6 +40,7 @@ interface Cursor {
   head: string;
   t: number;
   sealed: boolean;
+  signature: SealSignature | undefined;
   readonly digest: Hash;
 }
 
@@ -49,7 +53,7 @@ export async function* readEvents(
   limits: TraceLimits = {},
 ): AsyncGenerator<TraceEvent, TraceEnd, void> {
   const { bytesMax = TRACE_BYTES_MAX, eventsMax = EVENTS_MAX, lineBytesMax = LINE_BYTES_MAX } = limits;
-  const cursor: Cursor = { events: 0, bytes: 0, head: FIRST_HASH, t: 0, sealed: false, digest: createHash("sha256") };
+  const cursor = firstCursor();
   const lines = new LineSplitter(lineBytesMax);
   const end = (kind?: DamageKind): TraceEnd => ({ position: cursor, damage: kind ? damageAt(kind, cursor) : null });
   for await (const chunk of chunks) {
@@ -66,6 +70,11 @@ export async function* readEvents(
   }
   if (lines.rest > 0) return end(cursor.sealed ? "after_seal" : "torn_line");
   return end(cursor.events === 0 ? "empty" : undefined);
+}
+
+function firstCursor(): Cursor {
+  const digest = createHash("sha256");
+  return { events: 0, bytes: 0, head: FIRST_HASH, t: 0, sealed: false, signature: undefined, digest };
 }
 
 function damageAt(kind: DamageKind, cursor: Cursor): Damage {
@@ -97,6 +106,11 @@ function checkLine(line: Buffer, cursor: Cursor): TraceEvent | DamageKind {
   if (event.t < cursor.t) return "time_backwards";
   if (event.type === "trace.opened" && event.seq > 0) return "second_opening";
   if (event.type !== "trace.opened" && event.seq === 0) return "no_opening";
+  if (event.type === "trace.sealed" && event.signature !== undefined) {
+    const signature = signatureOf(event.signature, cursor.head, parts.body.toString("utf8"));
+    if (signature === null) return "not_an_event";
+    cursor.signature = signature;
+  }
   return event;
 }
 
@@ -119,6 +133,8 @@ export type VerifyResult =
       readonly events: readonly TraceEvent[];
       /** Undefined while the trace is not sealed. */
       readonly seal: Seal | undefined;
+      /** What its seal is signed with; nobody has checked it yet: see checkSignature. */
+      readonly signature: SealSignature | undefined;
       /** sha256 over all bytes. */
       readonly digest: string;
     }
@@ -144,7 +160,8 @@ export async function verifyTrace(
     const { position, damage } = next.value;
     if (damage !== null) return { status: "damaged", events, ...damage };
     const digest = position.digest.copy().digest("hex");
-    return { status: "intact", events, digest, seal: position.sealed ? sealAt(position) : undefined };
+    const seal = position.sealed ? sealAt(position) : undefined;
+    return { status: "intact", events, digest, seal, signature: position.signature };
   }
 }
 

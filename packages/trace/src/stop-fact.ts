@@ -67,9 +67,12 @@ function programAt(pc: bigint, { program }: Places): ProgramPlace | null {
   return symbol === null ? null : { names: symbol.aliases, symbol };
 }
 
-/** What lies at the top of the stack is pt_regs only where a program called: not in an interrupt's own chain. */
+/**
+ * What lies at the top of the stack is pt_regs only where a program called: not in an interrupt's own chain. It is
+ * there until the way back takes it off, which only 64-bit calls do in a place of their own.
+ */
 const SYSTEM_CALL_ENTRY =
-  /^(?:entry_(?:SYSCALL|SYSENTER|INT80)|asm_int80_emulation|do_(?:syscall_64|int80_|fast_syscall_32|SYSENTER))/;
+  /^(?:entry_(?:SYSCALL|SYSENTER|INT80)|syscall_return_via_sysret|asm_int80_emulation|do_(?:syscall_64|int80_|fast_syscall_32|SYSENTER))/;
 
 function userState(recorded: RecordedStop["user"], outermost: readonly string[]): UserState | null {
   if (recorded === undefined || !outermost.some((name) => SYSTEM_CALL_ENTRY.test(name))) return null;

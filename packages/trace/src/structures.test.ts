@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NewTraceEvent } from "./events.ts";
-import { LOOKS_MAX, OBJECTS_MAX } from "./limits.ts";
+import { LOOKS_IN_TRACE_MAX, LOOKS_MAX, OBJECTS_MAX } from "./limits.ts";
 import { littleEndian, ObjectLedger, structureOf } from "./structures.ts";
 import { factsOf, kindOf, packet, resume, STRUCTURES, SYMBOLS, stop } from "./testing/facts-of.ts";
 
@@ -47,6 +47,23 @@ describe("structures that were looked at", () => {
     ]);
     expect(looks([...atInetListen, ...read(SOCK + 20n, 8, "0000000000000000")])).toEqual([]);
     expect(looks([...atInetListen, ...read(SOCK + 4n, 2, "E14")])).toEqual([]);
+  });
+
+  it("are known with what they begin with, the innermost told first", () => {
+    const rows = [
+      { name: "tcp_sock", bytes: 64, beginsWith: "sock", members: [{ name: "snd_una", offset: 32, bytes: 4 }] },
+      { name: "sock", bytes: 32, beginsWith: "tcp_sock", members: [{ name: "sk_prot", offset: 8, bytes: 8 }] },
+    ];
+    const ledger = new ObjectLedger(rows, SYMBOLS);
+    ledger.learn("tcp_sock", SOCK);
+    expect(ledger.look(SOCK, 64, null).map(({ member }) => member)).toEqual(["sk_prot", "snd_una"]);
+  });
+
+  it("are told of so often and no more", () => {
+    const ledger = new ObjectLedger(STRUCTURES, SYMBOLS);
+    ledger.learn("socket", SOCK);
+    for (let told = 0; told < LOOKS_IN_TRACE_MAX; told += 4) expect(ledger.look(SOCK, 128, null)).toHaveLength(4);
+    expect(ledger.look(SOCK, 128, null)).toEqual([]);
   });
 
   it("that were read near gdb are the student's word, and lead nowhere", () => {

@@ -1,5 +1,5 @@
 import type { StructureRow } from "@ringside/shared";
-import { LOOKS_MAX, OBJECT_BYTES_MAX, OBJECTS_A_PAGE_MAX, OBJECTS_MAX } from "./limits.ts";
+import { LOOKS_IN_TRACE_MAX, LOOKS_MAX, OBJECT_BYTES_MAX, OBJECTS_A_PAGE_MAX, OBJECTS_MAX } from "./limits.ts";
 import type { SymbolTable } from "./symbols.ts";
 
 /** A member of a structure that a read of memory covers, or lies in. */
@@ -30,6 +30,7 @@ export class ObjectLedger {
   /** By page, so that a read finds its object at once. */
   #pages = new Map<bigint, KnownObject[]>();
   #count = 0;
+  #looks = 0;
 
   constructor(rows: readonly StructureRow[], symbols: SymbolTable) {
     this.#rows = new Map(rows.map((row) => [row.name, row]));
@@ -39,8 +40,18 @@ export class ObjectLedger {
     this.forget();
   }
 
-  /** A pointer to such a structure was seen. */
+  /** A pointer to such a structure was seen; what it begins with is there, too. */
   learn(structure: string, base: bigint): void {
+    const inside = new Set<string>();
+    for (let name: string | undefined = structure; name !== undefined && !inside.has(name); ) {
+      inside.add(name);
+      name = this.#rows.get(name)?.beginsWith;
+    }
+    // The smallest first: what one read shows of it is told before what it shows of those around it.
+    for (const name of [...inside].reverse()) this.#learnOne(name, base);
+  }
+
+  #learnOne(structure: string, base: bigint): void {
     const row = this.#rows.get(structure);
     // No object stands in the first page.
     if (row === undefined || base >> PAGE_BITS === 0n || this.#count >= OBJECTS_MAX) return;
@@ -56,19 +67,26 @@ export class ObjectLedger {
    * @param data the bytes that were read, as hex; null where they are not known
    */
   look(address: bigint, bytes: number, data: string | null): readonly Look[] {
-    if (this.#pages.size === 0 || bytes <= 0) return [];
+    if (this.#pages.size === 0 || bytes <= 0 || this.#looks >= LOOKS_IN_TRACE_MAX) return [];
     const looks: Look[] = [];
-    const last = address + BigInt(Math.min(bytes, OBJECT_BYTES_MAX)) - 1n;
+    for (const known of this.#objectsIn(address, address + BigInt(Math.min(bytes, OBJECT_BYTES_MAX)) - 1n)) {
+      this.#lookAt(known, Number(BigInt.asIntN(64, address - known.base)), bytes, data, looks);
+      if (looks.length >= LOOKS_MAX) break;
+    }
+    this.#looks += looks.length;
+    return looks;
+  }
+
+  /** Objects of the pages from one address to another, once each; those that are learned meanwhile may be left out. */
+  *#objectsIn(first: bigint, last: bigint): Generator<KnownObject, void, void> {
     const seen = new Set<KnownObject>();
-    for (let page = address >> PAGE_BITS; page <= last >> PAGE_BITS; page += 1n) {
+    for (let page = first >> PAGE_BITS; page <= last >> PAGE_BITS; page += 1n) {
       for (const known of [...(this.#pages.get(page) ?? [])]) {
         if (seen.has(known)) continue;
         seen.add(known);
-        this.#lookAt(known, Number(BigInt.asIntN(64, address - known.base)), bytes, data, looks);
-        if (looks.length >= LOOKS_MAX) return looks;
+        yield known;
       }
     }
-    return looks;
   }
 
   /** The machine is another one: only the kernel's own variables are where they were. */

@@ -10,6 +10,7 @@ import { LINE_BYTES_MAX, RESERVE_BYTES, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, STAGE
 import { lockTrace } from "./lock.ts";
 import { LogFile } from "./log-file.ts";
 import { sealAt } from "./reader.ts";
+import { type SealSigner, signedBody } from "./seal-signature.ts";
 
 /**
  * The one writer of a Session's trace.
@@ -29,6 +30,8 @@ export interface TraceWriterOptions {
   readonly wall: () => Date;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonicMs: () => number;
+  /** Signs the seal. Without it the trace is sealed and nobody's. */
+  readonly sign?: SealSigner;
   readonly segmentBytesMax?: number;
   readonly bytesMax?: number;
   readonly disk?: Disk;
@@ -235,7 +238,9 @@ export class TraceWriter implements AsyncDisposable {
   #stage(event: NewTraceEvent, bytesMax: number): TraceEvent {
     const { events: seq, bytes, head: previous, t: before } = this.#chain;
     const t = Math.max(before, Math.round((this.#options.monotonicMs() - this.#startedMs) * 1000) / 1000);
-    const body = eventBody(seq, t, event);
+    const unsigned = eventBody(seq, t, event);
+    const { sign } = this.#options;
+    const body = event.type === "trace.sealed" && sign !== undefined ? signedBody(sign, previous, unsigned) : unsigned;
     const buffer = this.#room(body.length);
     buffer.write(previous, 0, "latin1");
     const bodyEnd = HEAD_BYTES + buffer.write(body, HEAD_BYTES, "utf8");

@@ -1,4 +1,5 @@
 import type { Evidence } from "../evidence.ts";
+import type { KernelFunction } from "../function-names.ts";
 import { SEEN_MAX } from "../limits.ts";
 import { met, type Outcome, unmet } from "../outcome.ts";
 import { REASONS } from "../reasons.ts";
@@ -27,16 +28,27 @@ export function lookedAt(condition: LookedAt, evidence: Evidence, earlier: Earli
  * The student read a variable of the kernel, or the stack that the machine stood on. gdb reads the stack by itself
  * before it shows a stop, which does not count.
  */
-export function readMemory({ symbol, told, after }: ReadMemory, evidence: Evidence, earlier: Earlier): Outcome {
-  const reads = evidence
+export function readMemory(condition: ReadMemory, evidence: Evidence, earlier: Earlier): Outcome {
+  const { symbol, in: place, told, after } = condition;
+  const all = evidence
     .own("memory_read", momentOf(earlier, after))
     .filter((read) =>
       symbol === null ? read.onStack && read.asked : (read.symbol?.aliases.includes(symbol) ?? false),
     );
-  if (reads.length === 0) return unmet(REASONS.notReadMemory(symbol));
+  if (all.length === 0) return unmet(REASONS.notReadMemory(symbol));
+  const reads = place === null ? all : all.filter(({ event }) => isStanding(evidence, event, place));
+  if (reads.length === 0) {
+    return unmet(REASONS.notReadIn(symbol, place?.name ?? ""), ...all.map(({ event }) => event));
+  }
   const found = reads.find((read) => told === "accept" || !read.told);
   if (found === undefined) return unmet(REASONS.onlyTold, ...reads.map(({ event }) => event));
   return met(REASONS.readMemory(symbol), found.event);
+}
+
+/** The machine's last stop before the event was in the function. */
+function isStanding(evidence: Evidence, event: number, place: KernelFunction): boolean {
+  const stop = evidence.stopBefore(event);
+  return stop !== null && evidence.isOf(stop.names, place);
 }
 
 /** The student's gdb read registers, which it does by itself at most stops. */

@@ -1,14 +1,14 @@
 import type { FunctionRow, GradeResult, Parameters, StructureRow } from "@ringside/shared";
 import { parseSymbols } from "@ringside/trace";
 import { gReply } from "../../../trace/src/testing/registers.ts";
-import { TEST_USER, TraceBuilder, type TraceHeader, testHeader } from "../../../trace/src/testing/trace-builder.ts";
+import { TEST_KEYS, TraceBuilder, type TraceHeader, testHeader } from "../../../trace/src/testing/trace-builder.ts";
 import { type GradeInput, gradeTrace } from "../grade.ts";
 import type { Rubric } from "../rubric.ts";
 
 /** A small kernel, and a session of net-listen in it, told event by event. */
 export const LISTEN = 0xffffffff81200bc0n;
 export const LISTEN_WRAPPER = 0xffffffff81200c30n;
-const SYSTEM_MAP = `ffffffff81000000 T _stext
+export const SYSTEM_MAP = `ffffffff81000000 T _stext
 ffffffff81000b50 T x64_sys_call
 ffffffff81001a50 T ia32_sys_call
 ffffffff81200000 T __sys_bind
@@ -85,8 +85,8 @@ export class Scenario {
     this.trace.add({ type: "machine.found", epoch: 1, qemu: "QEMU 7.2", ...machine });
   }
 
-  attach(user = TEST_USER): this {
-    const role = user === TEST_USER ? "driver" : "instructor";
+  attach(user = this.header.user): this {
+    const role = user === this.header.user ? "driver" : "instructor";
     this.trace.add({ type: "connection.opened", connection: 1, kind: "gdb", via: "websocket", user, role });
     return this;
   }
@@ -111,7 +111,7 @@ export class Scenario {
     return this;
   }
 
-  type(text: string, user = TEST_USER): this {
+  type(text: string, user = this.header.user): this {
     this.trace.add({
       type: "connection.opened",
       connection: 2,
@@ -201,7 +201,7 @@ export class Scenario {
       functions: FUNCTIONS,
       structures: STRUCTURES,
       program: PROGRAM,
-      expected: { session, lab, image, parameters: parameters as Parameters },
+      expected: { session, lab, image, parameters: parameters as Parameters, sealKeys: TEST_KEYS },
       ...given,
     };
   }

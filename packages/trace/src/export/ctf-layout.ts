@@ -48,7 +48,7 @@ const LAYOUT = {
     wall: "text",
   },
   "trace.resumed": { wall: "text", cutBytes: "count" },
-  "trace.sealed": { wall: "text" },
+  "trace.sealed": { wall: "text", signature: "json" },
   "machine.found": { epoch: "count", qemu: "text", from: "text", template: "text" },
   "machine.gone": { epoch: "count" },
   "machine.hibernated": { epoch: "count" },

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 
 /** What the player made of a recording. */
@@ -38,7 +38,7 @@ interface PlayerEvent {
  * @throws Error with the player's words where it cannot play it
  */
 export async function playInAsciinema(cast: string): Promise<Played> {
-  const program = createRequire(import.meta.url).resolve("asciinema-player/dist/bundle/asciinema-player-worker.min.js");
+  const program = fileURLToPath(import.meta.resolve("asciinema-player/dist/bundle/asciinema-player-worker.min.js"));
   const heard: PlayerEvent[] = [];
   const over = Promise.withResolvers<void>();
   const postMessage = (message: { readonly error?: unknown; readonly params?: PlayerEvent }) => {

@@ -16,6 +16,7 @@ ffffffff81200bc0 T sys_listen
 ffffffff81200c30 T __x64_sys_listen
 ffffffff81200d00 T inet_listen
 ffffffff81400040 T entry_SYSCALL_64_after_hwframe
+ffffffff81400116 t syscall_return_via_sysret
 ffffffff82000000 D inet_stream_ops
 ffffffff82000400 D jiffies
 `);

@@ -4,9 +4,16 @@ import { chainHash, FIRST_HASH, hashSuffix } from "../chain.ts";
 import { eventBody } from "../event-line.ts";
 import { type NewTraceEvent, TRACE_VERSION, type TraceEventOf } from "../events.ts";
 import { type VerifyResult, verifyTrace } from "../reader.ts";
+import { type SealKey, type SealSigner, sealSigner, signedBody } from "../seal-signature.ts";
 
 /** Makes traces for tests, in memory, by the same rules as the writer: one event a millisecond. */
 export type TraceHeader = Omit<TraceEventOf<"trace.opened">, "seq" | "t" | "type" | "version" | "wall">;
+
+/** The key of the cell that tests' traces are recorded at (RFC 8032, 7.1, the secret key of test 1). */
+export const TEST_SIGNER: SealSigner = sealSigner(`-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+`);
 
 export const TEST_USER = "usr_00000000000000000000";
 const WALL = "2026-03-02T08:00:00.000Z";
@@ -24,6 +31,10 @@ export function testHeader(given: Partial<TraceHeader> = {}): TraceHeader {
     ...given,
   };
 }
+
+export const TEST_KEYS: readonly SealKey[] = [
+  { cell: "cell-1", key: TEST_SIGNER.key, publicKey: TEST_SIGNER.publicKey, revoked: false },
+];
 
 export class TraceBuilder {
   readonly #lines: string[] = [];
@@ -52,8 +63,11 @@ export class TraceBuilder {
     return event;
   }
 
-  seal(): this {
-    this.add({ type: "trace.sealed", wall: WALL });
+  /** @param signer null: a seal without a signature */
+  seal(signer: SealSigner | null = TEST_SIGNER): this {
+    const seq = this.#lines.length;
+    const unsigned = eventBody(seq, seq, { type: "trace.sealed", wall: WALL });
+    this.addBody(signer === null ? unsigned : signedBody(signer, this.#head, unsigned));
     return this;
   }
 
