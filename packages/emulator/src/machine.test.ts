@@ -149,6 +149,7 @@ test("a machine boots cold without a template, with the same sockets", async () 
     memoryMib: 64,
     image: bed.image,
     parameters,
+    start: "prompt",
   });
   expect(readdirSync(at.folder).sort()).toEqual(["console.sock", "gdb.sock"]);
   using console = new Console(join(at.folder, "console.sock"));
@@ -156,11 +157,29 @@ test("a machine boots cold without a template, with the same sockets", async () 
   expect(await console.type("help", "MenuOS>>")).toContain("replyhi");
 });
 
+test("a machine that starts at power-on has not taken a step, and boots to its prompt once it may run", async () => {
+  const at = await bed.newPlace();
+  const { image } = bed;
+  await using machine = await coldBoot({
+    ...{ place: at, arch: image.arch, memoryMib: 64, image, parameters },
+    start: "power_on",
+  });
+  expect(readdirSync(at.folder).sort()).toEqual(["console.sock", "gdb.sock"]);
+  expect(machine.state).toBe("paused");
+  expect(machine.consoleStart).toBe("");
+  expect(await machine.qmp.execute("query-status")).toMatchObject({ running: false, status: "prelaunch" });
+  using console = new Console(join(at.folder, "console.sock"));
+  await machine.qmp.execute("cont");
+  await console.shows(image.prompt);
+  expect(machine.state).toBe("running");
+});
+
 test("an image without the awaited prompt fails with the console's last words", async () => {
   const wrong = { ...bed.image, prompt: "No such prompt>>" };
   const signal = AbortSignal.timeout(4_000);
   const at = await bed.newPlace();
-  const booting = coldBoot({ place: at, arch: "x86_64", memoryMib: 64, image: wrong, parameters, signal });
+  const wanted = { place: at, arch: "x86_64", memoryMib: 64, image: wrong, parameters } as const;
+  const booting = coldBoot({ ...wanted, start: "prompt", signal });
   await expect(booting).rejects.toThrow();
   await expect.poll(() => processesWithArgument(at.name)).toEqual([]);
 });

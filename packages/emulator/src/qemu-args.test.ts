@@ -21,9 +21,15 @@ test("a template's memory is a shared file, and it boots", () => {
 });
 
 test("a cold boot has memory of its own", () => {
-  expect(argumentsOf({ kind: "cold", boot }).join(" ")).toMatchInlineSnapshot(
+  expect(argumentsOf({ kind: "cold", boot, start: "prompt" }).join(" ")).toMatchInlineSnapshot(
     `"-name ses_x.1 -nodefaults -no-user-config -display none -vga none -no-reboot -accel tcg,tb-size=16 -m 64 -global apic-common.vapic=off -machine pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off,memory-backend=ram -object memory-backend-ram,id=ram,size=64M -kernel /machine/kernel -initrd /machine/initrd -append console=ttyS0 quiet -chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control -chardev socket,id=console,path=/machine/console.sock,server=on,wait=off -serial chardev:console -chardev socket,id=stub,path=/machine/gdb.sock,server=on,wait=off -gdb chardev:stub -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"`,
   );
+});
+
+test("a machine that starts at power-on waits, and is otherwise what boots cold", () => {
+  const args = argumentsOf({ kind: "cold", boot, start: "power_on" });
+  expect(args).toContain("-S");
+  expect(args.filter((arg) => arg !== "-S")).toEqual(argumentsOf({ kind: "cold", boot, start: "prompt" }));
 });
 
 test("template and clone have the same devices in the same order, to the byte", () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Arch } from "@ringside/shared";
+import type { Arch, MachineStart } from "@ringside/shared";
 import { CONSOLE_PIPES, CONSOLE_SOCKET, STUB_SOCKET } from "@ringside/shared";
 import { TCG_CACHE_MIB } from "./limits.ts";
 import { REPLAY_OVERLAY_FILE } from "./replay-overlay.ts";
@@ -34,7 +34,7 @@ const ICOUNT_SHIFT = 3;
 
 /** Where the guest's memory is and how the machine begins. */
 export type MachineMode =
-  | { readonly kind: "cold"; readonly boot: BootFiles }
+  | { readonly kind: "cold"; readonly boot: BootFiles; readonly start: MachineStart }
   | { readonly kind: "template"; readonly boot: BootFiles; readonly memoryFile: string }
   | { readonly kind: "clone"; readonly memoryFd: number; readonly icount: Icount }
   /** Devices without a guest: the jail's self-test looks at such a process. */
@@ -110,7 +110,8 @@ function consoleOf({ mode, folder }: MachineSpec): string {
 function beginning(mode: MachineMode): readonly string[] {
   if (mode.kind === "probe") return ["-S"];
   if (mode.kind === "clone") return ["-S", "-incoming", "defer"];
-  return ["-kernel", mode.boot.kernel, "-initrd", mode.boot.initrd, "-append", mode.boot.commandLine];
+  const waits = mode.kind === "cold" && mode.start === "power_on" ? ["-S"] : [];
+  return [...waits, "-kernel", mode.boot.kernel, "-initrd", mode.boot.initrd, "-append", mode.boot.commandLine];
 }
 
 /** QEMU's arguments, without the program's own name. */

@@ -70,6 +70,9 @@ export const AHEAD_PLACES_MAX = 40;
 // What a stop is recorded with
 export const STOP_FRAMES_MAX = 48;
 export const STOP_READS_MAX = 16;
+/** Instructions that are looked at for the beginning of a function, and the bytes that they may have together. */
+export const PROLOGUE_INSTRUCTIONS_MAX = 24;
+export const PROLOGUE_BYTES = 96;
 
 // Clients
 export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { access, constants, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectRedis } from "@ringside/redis";
@@ -9,7 +10,7 @@ import {
   type TcpEntry,
   type TicketClaims,
 } from "@ringside/shared";
-import { readTraceBytes } from "@ringside/trace";
+import { readTraceBytes, type SealSigner } from "@ringside/trace";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { importSPKI } from "jose";
@@ -41,6 +42,7 @@ import { NearLink } from "./link/near-link.ts";
 import { Metrics } from "./metrics.ts";
 import { LINK_OFFER } from "./policy/handshake.ts";
 import { RESUMES } from "./policy/resume.ts";
+import { ensureSealKey } from "./record/seal-key.ts";
 
 const VERSION = "0.1.0";
 const WILDCARDS = ["0.0.0.0", "::"];
@@ -51,6 +53,7 @@ export class GdbProxy implements AsyncDisposable {
   readonly #log: Logger;
   readonly #redis: Redis;
   readonly #config: Config;
+  readonly #sign: SealSigner;
   readonly #sessions: Sessions;
   readonly #folders: MachineFolders;
   readonly #link: CellLink;
@@ -63,9 +66,11 @@ export class GdbProxy implements AsyncDisposable {
   readonly #peers = new DeadPeers();
   readonly #stack = new AsyncDisposableStack();
   #entries: TcpEntries | null = null;
+  #urls: CellProxy | null = null;
 
-  private constructor(config: Config, log: Logger, cacheDirectory: string) {
+  private constructor(config: Config, log: Logger, cacheDirectory: string, sign: SealSigner) {
     this.#config = config;
+    this.#sign = sign;
     this.#log = log;
     const stack = this.#stack;
     stack.use(this.#peers);
@@ -86,6 +91,7 @@ export class GdbProxy implements AsyncDisposable {
     this.#sessions = new Sessions({
       cell,
       dataDirectory: config.RINGSIDE_DATA_DIR,
+      sign,
       log,
       presence: (session, epoch, debuggers) =>
         this.#presence.report({ kind: "presence", session, epoch, cell, atMs: Date.now(), debuggers }),
@@ -111,7 +117,7 @@ export class GdbProxy implements AsyncDisposable {
    * @param cacheDirectory where the cell's runner keeps its images and templates
    */
   static async start(config: Config, log: Logger, cacheDirectory: string): Promise<GdbProxy> {
-    const proxy = new GdbProxy(config, log, cacheDirectory);
+    const proxy = new GdbProxy(config, log, cacheDirectory, await ensureSealKey(config.RINGSIDE_DATA_DIR));
     try {
       await proxy.#start();
     } catch (error) {
@@ -122,7 +128,10 @@ export class GdbProxy implements AsyncDisposable {
   }
 
   /** What is announced: where this cell is reached. */
-  urls: CellProxy = { cell: "none", publicUrl: "ws://none", internalUrl: "http://none" };
+  get urls(): CellProxy {
+    assert(this.#urls !== null, "the proxy has been started");
+    return this.#urls;
+  }
 
   /** Drains: connections are ended, machines run on, traces are closed. */
   async [Symbol.asyncDispose](): Promise<void> {
@@ -185,21 +194,24 @@ export class GdbProxy implements AsyncDisposable {
     if (address === null || typeof address === "string") throw new RingsideError("internal");
     const host = WILDCARDS.includes(config.RINGSIDE_PROXY_HOST) ? LOOPBACK : config.RINGSIDE_PROXY_HOST;
     const authority = `${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-    this.urls = cellProxySchema.parse({
+    const { key, publicKey } = this.#sign;
+    const urls = cellProxySchema.parse({
       cell: config.RINGSIDE_CELL,
       publicUrl: (config.RINGSIDE_PROXY_PUBLIC_URL ?? `ws://${authority}`).replace(/\/+$/, ""),
       internalUrl: (config.RINGSIDE_PROXY_INTERNAL_URL ?? `http://${authority}`).replace(/\/+$/, ""),
+      sealKey: { key, publicKey },
     });
+    this.#urls = urls;
     const bind = config.RINGSIDE_TCP_BIND;
     this.#entries = new TcpEntries({
       bind,
-      host: WILDCARDS.includes(bind) ? new URL(this.urls.publicUrl).hostname : bind,
+      host: WILDCARDS.includes(bind) ? new URL(urls.publicUrl).hostname : bind,
       ports: config.RINGSIDE_TCP_PORTS,
       allow: config.RINGSIDE_TCP_ALLOW,
       log: this.#log,
       peers: this.#peers,
     });
-    this.#stack.use(new Announcement(this.#redis, config.RINGSIDE_PREFIX, this.urls, this.#log));
+    this.#stack.use(new Announcement(this.#redis, config.RINGSIDE_PREFIX, urls, this.#log));
   }
 
   async #counted<T>(act: () => Promise<T>): Promise<T> {

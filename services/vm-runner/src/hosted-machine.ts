@@ -222,13 +222,13 @@ export class HostedMachine {
   }
 
   async #show(started: StartedMachine): Promise<void> {
-    const { session, epoch, user, lab, image, parameters, record, idleMinutes, onDisconnect, hints, memoryMib } =
-      this.job;
+    const { session, epoch, user, lab, image, parameters, record, idleMinutes, onDisconnect, start } = this.job;
+    const { hints, memoryMib } = this.job;
     const { name, pid, qemuVersion, arch, template, consoleStart } = started;
     await started.show({
       ...{ machine: name, session, epoch, user, lab, image, arch, parameters, qemuVersion, pid },
       ...{ from: this.origin.kind, recording: record, template, idleMinutes, onDisconnect, consoleStart },
-      ...{ hints, memoryMib },
+      ...{ start, hints, memoryMib },
     });
   }
 

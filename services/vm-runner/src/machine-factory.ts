@@ -10,6 +10,7 @@ import {
   saveState,
   type Template,
   TemplateFault,
+  type TemplateImage,
   type TemplateStore,
   within,
 } from "@ringside/emulator";
@@ -61,7 +62,7 @@ export class MachineFactory {
   }
 
   readonly start: StartMachine = async (job, origin, signal) => {
-    const { templates, images, log, pass } = this.#with;
+    const { templates, images, log } = this.#with;
     if (origin.kind !== "fresh") {
       const state = await openState(origin.file);
       const template = await this.#templateOf(state, job);
@@ -69,6 +70,7 @@ export class MachineFactory {
       return this.#started(await this.#clone(job, template, { state, run }, signal), job, origin);
     }
     const image = await images.find(job.image);
+    if (job.start === "power_on") return this.#boot(job, image, origin, signal);
     const patience = { timeoutMs: MACHINE_START_TIMEOUT_MS, signal };
     const template = await within(templates.get(image, job.memoryMib), patience, "the image's template");
     try {
@@ -82,22 +84,34 @@ export class MachineFactory {
       if (job.record) throw error;
     }
     log.warn({ session: job.session }, "no machine from the template: booting cold");
-    const { memoryMib, parameters, cpuPercent } = job;
-    const place = await this.#with.places.make(machineLimits(memoryMib, cpuPercent));
+    return this.#boot(job, image, origin, signal);
+  };
+
+  /** A machine without a template: booted to its prompt, or about to boot. */
+  async #boot(job: StartJob, image: TemplateImage, origin: Origin, signal: AbortSignal): Promise<StartedMachine> {
+    const { places, templates, pass } = this.#with;
+    const { memoryMib, parameters, cpuPercent, start } = job;
+    const { arch } = image;
+    const place = await places.make(machineLimits(memoryMib, cpuPercent));
     try {
       pass("after-spawn");
-      const machine = await coldBoot({ place, arch: image.arch, memoryMib, image, parameters, signal });
-      const qemuVersion = await templates.qemuVersion(image.arch);
-      return await this.#started(
-        { machine, resumed: Promise.resolve(), place, how: "cold", qemuVersion, arch: image.arch, template: null },
-        job,
-        origin,
-      );
+      const machine = await coldBoot({ place, arch, memoryMib, image, parameters, start, signal });
+      const qemuVersion = await templates.qemuVersion(arch);
+      const up = {
+        machine,
+        resumed: Promise.resolve(),
+        place,
+        how: "cold" as const,
+        qemuVersion,
+        arch,
+        template: null,
+      };
+      return await this.#started(up, job, origin);
     } catch (error) {
       await place.remove();
       throw error;
     }
-  };
+  }
 
   async #templateOf(state: OpenedState, job: StartJob): Promise<Template> {
     const template = await this.#with.templates.withContents(state.header.template);
@@ -165,7 +179,10 @@ export class MachineFactory {
       quit: () => within(machine.quit(), { timeoutMs: RECORDING_FINISH_MS }, "the end of the recording"),
       async save(file, runOn) {
         if (template === null) {
-          const message = "This machine was booted without a template, and cannot be saved: reset it first";
+          const message =
+            job.start === "power_on"
+              ? "This lab's machines start at power-on: they cannot be saved, hibernated or forked"
+              : "This machine was booted without a template, and cannot be saved: reset it first";
           throw new RingsideError("conflict", { message });
         }
         const { bytes } = await saveState(machine, place, { template, file, runOn, signal: machine.gone });

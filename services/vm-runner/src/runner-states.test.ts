@@ -84,6 +84,24 @@ test("a checkpoint is restored, and a fork goes its own way", async () => {
   expect(await bed.heard(session, "failed 3")).toMatchObject({ reason: "internal" });
 });
 
+test("a machine that starts at power-on comes from no template, is not saved, and starts so again", async () => {
+  await bed.runner();
+  const job = await bed.start({ start: "power_on" });
+  const { session } = job;
+  expect(await bed.heard(session, "ready 1")).toMatchObject({ how: "cold" });
+  expect(bed.machine(session)).toMatchObject({ start: "power_on", template: null, consoleStart: "" });
+  for (const errand of [
+    { do: "hibernate", session, epoch: 1, runOn: true },
+    { do: "save", session, epoch: 1, name: "here" },
+  ] as const) {
+    const refused = { code: "conflict", message: expect.stringContaining("start at power-on") };
+    await expect(bed.ask(errand)).rejects.toMatchObject(refused);
+  }
+  await bed.start({ ...job, epoch: 2 }, "cell");
+  expect(await bed.heard(session, "ready 2")).toMatchObject({ how: "cold" });
+  expect(bed.machine(session)).toMatchObject({ epoch: 2, start: "power_on", consoleStart: "" });
+});
+
 test("a recorded machine leaves its log: whole where it was told to end, and kept where its runner was killed", async () => {
   const { child } = await bed.runner();
   const [one, two] = [await bed.start({ record: true }), await bed.start({ record: true })];

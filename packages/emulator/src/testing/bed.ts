@@ -123,6 +123,11 @@ export class Console implements Disposable {
   async type(line: string, until: string): Promise<string> {
     this.#seen = "";
     this.write(`${line}\n`);
+    return this.shows(until);
+  }
+
+  /** What was shown since the last line was typed, once `until` is in it. @throws Error where that does not come */
+  async shows(until: string): Promise<string> {
     for (const end = performance.now() + WAIT_MS; !this.#seen.includes(until); await sleep(POLL_MS)) {
       if (performance.now() > end) throw new Error(`the console shows ${JSON.stringify(this.#seen)}, not ${until}`);
     }

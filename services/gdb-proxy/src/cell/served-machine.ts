@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { MachineConsole } from "../console/machine-console.ts";
 import { MachineHub } from "../hub/machine-hub.ts";
 import { IDLE_RETRY_MS } from "../limits.ts";
+import { announcement } from "../policy/words.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { FoundMachine } from "./machine-folders.ts";
 
@@ -47,6 +48,7 @@ export class ServedMachine {
     this.#found = found;
     const { session, arch, memoryMib, qemuVersion, consoleStart, recording, onDisconnect, hints } = found.file;
     const { recorder, log, startIs, wakeMachine, nudge } = options;
+    const waits = found.file.start === "power_on" && startIs === "new";
     const hub = new MachineHub({
       ...{ recorder, log, wakeMachine, session, arch, memoryMib, qemuVersion, recording, onDisconnect, hints },
       stubPath: found.stubPath,
@@ -61,6 +63,7 @@ export class ServedMachine {
       place: found.console,
       start: Buffer.from(consoleStart, "latin1"),
       guestMayRun: () => hub.guestMayRun,
+      beforeOutput: waits ? announcement("waits at power-on") : null,
       ended: options.ended,
     });
   }

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { connectRedis } from "@ringside/redis";
 import { encodePacket } from "@ringside/rsp";
 import { closeCodeFor, newId, REPORTS_QUEUE, reportSchema, sealAnswerSchema } from "@ringside/shared";
-import { readTraceBytes, verifyTrace } from "@ringside/trace";
+import { checkSignature, readTraceBytes, verifyTrace } from "@ringside/trace";
 import { Queue } from "bullmq";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { WebSocket } from "ws";
@@ -349,6 +349,10 @@ describe("sealing", () => {
     const recorded = await readEvents(other.traceDirectory(machine.session));
     expect(recorded.map((event) => event.type)).toContain("trace.resumed");
     expect(recorded.length).toBe(seal.events);
+    const trace = await verifyTrace(readTraceBytes(other.traceDirectory(machine.session)));
+    const { cell: name, sealKey } = other.urls;
+    const signature = trace.status === "intact" ? trace.signature : undefined;
+    expect(checkSignature(signature, name, [{ cell: name, ...sealKey, revoked: false }])).toBe("good");
   });
 
   it("of a session that was never recorded is not_found", async () => {

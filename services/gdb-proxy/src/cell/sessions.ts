@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import { RingsideError, type SealAnswer, type SessionRecording } from "@ringside/shared";
-import { eventSchema, readSeal, readTraceBytes, type TraceEventOf, TraceWriter } from "@ringside/trace";
+import {
+  eventSchema,
+  readSeal,
+  readTraceBytes,
+  type SealSigner,
+  type TraceEventOf,
+  TraceWriter,
+} from "@ringside/trace";
 import type { Logger } from "pino";
 import { DRAIN_MS, SESSION_LINGER_MS, SESSION_RETRY_MS } from "../limits.ts";
 import { recordedStory } from "./kept-recordings.ts";
@@ -10,6 +17,8 @@ import { ServedSession } from "./served-session.ts";
 export interface SessionsOptions {
   readonly cell: string;
   readonly dataDirectory: string;
+  /** Signs what is sealed. */
+  readonly sign: SealSigner;
   readonly log: Logger;
   readonly presence: (session: string, epoch: number, debuggers: number) => void;
   /** `user` wants a fresh machine in place of the one of this epoch. */
@@ -203,6 +212,7 @@ export class Sessions {
       header,
       wall: () => new Date(),
       monotonicMs: () => performance.now(),
+      sign: this.#options.sign,
     });
   }
 

@@ -22,6 +22,8 @@ export interface MachineConsoleOptions {
   /** QEMU records the machine: what is typed is paced. */
   readonly recording: boolean;
   readonly guestMayRun: () => boolean;
+  /** Said to who comes before the guest has written anything; null: nothing. */
+  readonly beforeOutput: string | null;
   /** The console is closed for good: the machine has ended. */
   readonly ended: () => void;
   /** Somebody types to a machine that sleeps: rejoin() or endClients() follow. */
@@ -75,7 +77,9 @@ export class MachineConsole {
     const client = new ConsoleClient(connection, transport, who.role);
     this.#clients.add(client);
     client.start({ typed: (bytes) => this.#typed(client, bytes), left: (why) => this.#left(client, why) });
+    const { beforeOutput } = this.#options;
     if (this.#ring.bytes > 0) client.output(this.#ring.replay());
+    else if (beforeOutput !== null) client.output(ownLine(beforeOutput));
     if (this.#typing === "held") client.readTyped(false);
   }
 
@@ -102,7 +106,7 @@ export class MachineConsole {
   /** A line of the cell's own for those who watch; it is no output of the guest, and not recorded as such. */
   announce(text: string): void {
     this.#gatherer.flush();
-    const line = Buffer.from(`\r\n[ringside] ${text}\r\n`, "utf8");
+    const line = ownLine(text);
     for (const client of this.#clients) client.output(line);
   }
 
@@ -234,3 +238,5 @@ export class MachineConsole {
     }
   }
 }
+
+const ownLine = (text: string): Buffer => Buffer.from(`\r\n[ringside] ${text}\r\n`, "utf8");

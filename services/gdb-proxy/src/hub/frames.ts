@@ -1,8 +1,9 @@
 import { littleEndianOfHex } from "@ringside/rsp";
 import type { Arch } from "@ringside/shared";
-import { STOP_FRAMES_MAX, STOP_READS_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
+import { PROLOGUE_BYTES, STOP_FRAMES_MAX, STOP_READS_MAX, STUB_MEMORY_BYTES_MAX } from "../limits.ts";
 import type { Conversation } from "./conversation.ts";
 import { KERNEL_START } from "./kernel-addresses.ts";
+import { pushedSinceCall } from "./prologue.ts";
 
 /**
  * Return addresses by the frame-pointer chain (System V ABI): `push rbp; mov rbp,rsp` leaves the caller's
@@ -27,20 +28,16 @@ const POINTERS: Readonly<Record<Arch, Pointers>> = {
 const PAGE_BYTES = 4_096n;
 /** A frame larger than this is no frame. */
 const FRAME_BYTES_MAX = 16_384n;
-const CODE_BYTES = 16;
 const USER_END = 0x0000_8000_0000_0000n;
 
 const pointsSomewhere = (address: bigint, bytes: 4 | 8): boolean =>
   bytes === 4 ? address >= PAGE_BYTES : (address >= PAGE_BYTES && address < USER_END) || address >= KERNEL_START.x86_64;
 
 /** How far rsp is from the return address, in pointers; null where rbp already leads to it. */
-function pushedSince(before: string, code: string, bytes: 4 | 8): 0 | 1 | null {
-  const setFrame = bytes === 8 ? "4889e5" : "89e5";
-  // endbr, then ftrace's call or five-byte nop, may stand before the push.
-  if (new RegExp(`^(?:f30f1ef[ab])?(?:e8[0-9a-f]{8}|0f1f440000)?55${setFrame}`).test(code)) return 0;
-  if (before === "55" && code.startsWith(setFrame)) return 1;
+function pushedSince(arch: Arch, before: string, code: string): 0 | 1 | null {
   const popped = before === "5d" || before === "c9";
-  return popped && /^(?:c3|c2|e9|cc)/.test(code) ? 0 : null;
+  if (popped && /^(?:c3|c2|e9|cc)/.test(code)) return 0;
+  return pushedSinceCall(arch, Buffer.from(code, "hex"));
 }
 
 /** Reads from the guest's memory, a page's rest at a time. */
@@ -75,6 +72,16 @@ class MemoryWindow {
   }
 }
 
+/** The byte before a program counter and those behind it, in hex; of the last page's next one there may be none. */
+function* codeAround(place: bigint): Conversation<string> {
+  if (place === 0n) return "";
+  const bytes = PROLOGUE_BYTES + 1;
+  const code = yield `m${(place - 1n).toString(16)},${bytes.toString(16)}`;
+  const restOfPage = Number(PAGE_BYTES - ((place - 1n) % PAGE_BYTES));
+  if (/^(?:[0-9a-f]{2})+$/.test(code) || restOfPage >= bytes) return code;
+  return yield `m${(place - 1n).toString(16)},${restOfPage.toString(16)}`;
+}
+
 /**
  * The return addresses on the stack of a stopped machine, innermost first, in lower-case hex.
  * @param registers as registersOf() gives them
@@ -86,9 +93,9 @@ export function* returnAddresses(arch: Arch, registers: ReadonlyMap<string, bigi
   let frame = registers.get(bp);
   const found: string[] = [];
   if (place === undefined || top === undefined || frame === undefined || !pointsSomewhere(top, bytes)) return found;
-  const code = place === 0n ? "" : yield `m${(place - 1n).toString(16)},${(CODE_BYTES + 1).toString(16)}`;
+  const code = yield* codeAround(place);
   const memory = new MemoryWindow();
-  const pushed = pushedSince(code.slice(0, 2), code.slice(2), bytes);
+  const pushed = pushedSince(arch, code.slice(0, 2), code.slice(2));
   if (pushed !== null) {
     const address = yield* memory.pointer(top + BigInt(pushed * bytes), bytes);
     if (address !== null && pointsSomewhere(address, bytes)) found.push(address.toString(16));

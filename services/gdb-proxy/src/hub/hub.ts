@@ -351,6 +351,7 @@ export class Hub {
     const over = run === RUN_ON && this.#known.standsAtBreakpoint;
     this.#ports.record({ type: "machine.resumed", connection, action: run.action });
     this.#known.ran();
+    this.#leaving.ran();
     this.#stepsBack.drop();
     this.#telling.changed(connection);
     const { payload, ahead: wish } = run;

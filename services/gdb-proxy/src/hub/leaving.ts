@@ -5,7 +5,7 @@ import type { BreakpointLedger } from "./ledger.ts";
 import type { HubPorts } from "./ports.ts";
 
 /** Why a machine stands that nobody drives. */
-type StandsFor = "the lab's policy" | "who may come back" | "a breakpoint";
+type StandsFor = "the lab's policy" | "who may come back" | "a breakpoint" | "its first driver";
 
 /**
  * What a driver leaves behind who hung up without a word (gdb's `disconnect`, a crash, a line that broke off): the
@@ -66,6 +66,11 @@ export class Leaving {
     this.#standsFor ??= "a breakpoint";
   }
 
+  /** It has not executed anything since power-on, and nobody drives it yet. */
+  waitsAtPowerOn(): void {
+    this.#standsFor ??= "its first driver";
+  }
+
   /** A driver has come. @returns whether the machine stands at a breakpoint that was left */
   driverCame(): boolean {
     for (const [connection, timer] of this.#left) {
@@ -85,9 +90,14 @@ export class Leaving {
     this.#takenOver.clear();
   }
 
-  /** The machine shall run, whatever was left. */
+  /** Somebody has let the machine run. */
+  ran(): void {
+    if (this.#standsFor === "its first driver") this.#standsFor = null;
+  }
+
+  /** The machine shall run, whatever was left. One that waits for its first driver was not left. */
   runOn(): void {
-    this.#standsFor = null;
+    if (this.#standsFor !== "its first driver") this.#standsFor = null;
   }
 
   /** Nothing is left behind any more: neither now nor, where `forGood`, until another driver has come. */
@@ -99,13 +109,17 @@ export class Leaving {
     }
     this.#left.clear();
     this.driverGoesOn();
-    if (this.#standsFor !== "the lab's policy") this.#standsFor = null;
+    this.#nobodyMayComeBack();
   }
 
   #timeIsUp(connection: number): void {
     this.#left.delete(connection);
     this.#ledger.unwantAll(connection);
-    if (this.#standsFor !== "the lab's policy") this.#standsFor = null;
+    this.#nobodyMayComeBack();
     this.#over();
+  }
+
+  #nobodyMayComeBack(): void {
+    if (this.#standsFor === "who may come back" || this.#standsFor === "a breakpoint") this.#standsFor = null;
   }
 }

@@ -5,6 +5,7 @@ import type { Asker, KnownThreads, PolicyView, Present } from "../policy/decisio
 import { type AttachedDebugger, interruptedReply } from "./attached-debugger.ts";
 import { PROGRAM_COUNTER } from "./conditions.ts";
 import type { Conversation } from "./conversation.ts";
+import { isAtResetVector } from "./early-boot.ts";
 import { type Greeting, greet } from "./greeting.ts";
 import { BreakpointLedger } from "./ledger.ts";
 import { describeStop } from "./stop.ts";
@@ -86,6 +87,12 @@ export class MachineKnowledge {
     const { arch } = this.machine;
     const pc = this.#registers === null ? undefined : registersOf(arch, this.#registers).get(PROGRAM_COUNTER[arch]);
     return pc !== undefined && this.ledger.at(pc).length > 0;
+  }
+
+  /** True where it has not executed anything since power-on. */
+  get isAtPowerOn(): boolean {
+    const { arch } = this.machine;
+    return this.#registers !== null && isAtResetVector(arch, registersOf(arch, this.#registers));
   }
 
   view(one: AttachedDebugger, asker: Asker, runs: boolean, present: () => Present): PolicyView {

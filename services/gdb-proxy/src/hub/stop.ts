@@ -1,6 +1,7 @@
 import { registersOf } from "@ringside/rsp";
 import type { Arch } from "@ringside/shared";
 import type { Conversation } from "./conversation.ts";
+import { runsLinux } from "./early-boot.ts";
 import { returnAddresses } from "./frames.ts";
 import { instructionCount } from "./instruction-count.ts";
 import { type UserRegisters, userRegisters } from "./user-registers.ts";
@@ -29,6 +30,7 @@ export function* describeStop({ arch, recording, stepped }: StopContext): Conver
   if (!/^(?:[0-9a-fx]{2})+$/.test(reply)) return { registers: "", frames: [], user: null, icount };
   if (stepped) return { registers: reply, frames: [], user: null, icount };
   const registers = registersOf(arch, reply);
+  if (!runsLinux(arch, registers)) return { registers: reply, frames: [], user: null, icount };
   const frames = yield* returnAddresses(arch, registers);
   return { registers: reply, frames, user: yield* userRegisters(arch, registers), icount };
 }

@@ -205,6 +205,7 @@ export class Stops {
     const cause = { stepped: how === "stepped", ...(steps === undefined ? {} : { steps }) };
     stub.talk(known.describe(reply, cause), (event) => {
       ports.record(event);
+      if (ours && seats.driver === null) this.#mayWaitAtPowerOn();
       const forAll = !ours || seats.driver?.wantsStopNow === true;
       if (forAll) {
         this.#mayStandForWhoLeft(reply, how);
@@ -214,6 +215,13 @@ export class Stops {
       if (log === undefined) telling.stop(to, reply, cause.stepped, stands);
       else telling.stopAhead(log, to, stands);
     });
+  }
+
+  /** Nobody has let it run yet, or somebody has. */
+  #mayWaitAtPowerOn(): void {
+    const { known, leaving } = this.#parts;
+    if (known.isAtPowerOn) leaving.waitsAtPowerOn();
+    else leaving.ran();
   }
 
   /** A breakpoint that was left was hit, and nobody else holds the machine: it stands there. */

@@ -29,4 +29,16 @@ describe("what is surely memory", () => {
       expect(isMemory(guest, vmalloc, vmalloc + 0x100n)).toBe(true);
     }
   });
+
+  it("is RAM alone while addresses are physical, so that no device of the machine is read by a guess", () => {
+    for (const arch of ["x86_64", "i386"] as const) {
+      const before = (page: bigint) => isMemory({ arch, memoryMib: 64 }, page, 0x7000n, "physical");
+      expect(before(0x7000n)).toBe(true);
+      expect(before(63n * MIB)).toBe(true);
+      for (const device of [0xa_0000n, 0xf_f000n, 64n * MIB, 0xfec0_0000n, 0xfee0_0000n]) {
+        expect(before(device)).toBe(false);
+      }
+    }
+    expect(isMemory({ arch: "i386", memoryMib: null }, 32n * MIB, null, "physical")).toBe(false);
+  });
 });

@@ -52,8 +52,20 @@ export const pageOf = (address: bigint): bigint => address & PAGE_MASK;
 /** Where the kernel stack that holds an address begins. */
 export const stackOf = (address: bigint): bigint => address & STACK_MASK;
 
-/** @param stackPointer null where it is not known */
-export function isMemory(guest: GuestMemory, page: bigint, stackPointer: bigint | null): boolean {
+/**
+ * @param stackPointer null where it is not known
+ * @param addresses "physical": the machine has not come to Linux's own addresses yet, and an address is what it says
+ */
+export function isMemory(
+  guest: GuestMemory,
+  page: bigint,
+  stackPointer: bigint | null,
+  addresses: "linux" | "physical" = "linux",
+): boolean {
+  if (addresses === "physical") {
+    const bytes = guest.memoryMib === null ? RAM_BYTES_SURE[guest.arch] : guest.memoryMib * 1024 * 1024;
+    return directMap(0n, bytes).some(({ start, end }) => page >= start && page < end);
+  }
   if (regionsOf(guest).some(({ start, end }) => page >= start && page < end)) return true;
   return stackPointer !== null && stackOf(page) === stackOf(stackPointer);
 }

@@ -21,7 +21,7 @@ import { ClientReads } from "./client-reads.ts";
 import { isMemory } from "./guest-memory.ts";
 import type { LinkPort } from "./link-port.ts";
 import { chaseList } from "./list-chase.ts";
-import { placeRegisters } from "./place-registers.ts";
+import { addressesAt, placeRegisters } from "./place-registers.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { StopPages } from "./stop-pages.ts";
 
@@ -67,6 +67,7 @@ export class LinkedGdb implements Debugger {
   #request: Request | null;
   #stopReply = "";
   #stackPointer: bigint | null = null;
+  #addresses: "linux" | "physical" = "linux";
   #pages: StopPages;
   /** Registers after each of the steps ahead. */
   #standings: readonly string[] = [];
@@ -177,6 +178,7 @@ export class LinkedGdb implements Debugger {
     this.#ahead.reset();
     const { arch } = this.#seat;
     this.#stackPointer = placeRegisters(arch, view.registers).sp;
+    this.#addresses = addressesAt(arch, view.registers);
     const pages = this.#nothingKnown();
     this.#pages = pages;
     this.#standings = view.ahead?.steps.map(({ registers }) => registers) ?? [];
@@ -226,7 +228,7 @@ export class LinkedGdb implements Debugger {
   }
 
   #nothingKnown(): StopPages {
-    return new StopPages((page) => isMemory(this.#seat, page, this.#stackPointer));
+    return new StopPages((page) => isMemory(this.#seat, page, this.#stackPointer, this.#addresses));
   }
 
   #goOn(): void {

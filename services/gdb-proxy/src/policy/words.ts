@@ -78,6 +78,10 @@ export const WORDS = {
   "seat was taken": { en: "{user} (instructor) drives this machine now.", zh: "{user}(教师)现在控制这台虚拟机。" },
   "seat was given": { en: "{user} drives this machine again.", zh: "现在重新由 {user} 控制这台虚拟机。" },
   "seat is free": { en: "Nobody drives this machine now.", zh: "现在没有人控制这台虚拟机。" },
+  "waits at power-on": {
+    en: "The machine waits at power-on, before its first instruction: it runs when gdb lets it.",
+    zh: "虚拟机刚刚上电,还没有执行任何指令:等待 gdb 让它运行。",
+  },
   "reset was asked": {
     en: "{user} asked for a fresh machine: this one ends soon.",
     zh: "{user} 要求换一台全新的虚拟机:这一台即将结束。",

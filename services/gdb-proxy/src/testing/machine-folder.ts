@@ -47,6 +47,7 @@ export class TestMachineFolder {
       template: null,
       idleMinutes: 0,
       onDisconnect: "run",
+      start: "prompt",
       hints: [],
       memoryMib: 64,
       consoleStart: "",

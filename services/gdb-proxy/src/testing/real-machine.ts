@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDirectory, findImage, type Image, imagePath, loadImage } from "@ringside/image";
-import { type ConnectionRole, tcpEntrySchema } from "@ringside/shared";
+import { type ConnectionRole, type MachineStart, tcpEntrySchema } from "@ringside/shared";
 import type { TraceEvent } from "@ringside/trace";
 import { TestCell } from "./cell.ts";
 import { TestMachineFolder } from "./machine-folder.ts";
@@ -54,19 +54,24 @@ export class RealMachine implements AsyncDisposable {
     this.screen = screen;
   }
 
-  /** Boots it to its prompt. */
-  static async start(redisUrl: string, spawn: Spawn, environment: NodeJS.ProcessEnv): Promise<RealMachine> {
+  /** Boots it to its prompt, or leaves it at power-on. */
+  static async start(
+    redisUrl: string,
+    spawn: Spawn,
+    environment: NodeJS.ProcessEnv,
+    start: MachineStart = "prompt",
+  ): Promise<RealMachine> {
     const found = await findImage(cacheDirectory(environment), "linux-x86_64");
     if (found === null) throw new Error("The course image linux-x86_64 is not built: run `ringside image build`");
     const image = await loadImage(found);
     const cell = await TestCell.start(redisUrl);
     const folder = await TestMachineFolder.make(cell.runDirectory);
-    const qemu = startQemu(spawn, image, folder);
+    const qemu = startQemu(spawn, image, folder, start === "prompt" ? [] : ["-S"]);
     // Only looked at: a connection to the stub would stop the machine.
     await until(() => access(folder.stubPath));
-    await folder.publish({ image: image.manifest.digest, pid: qemu.pid ?? 1 });
+    await folder.publish({ image: image.manifest.digest, pid: qemu.pid ?? 1, start });
     const screen = new Screen(await cell.connect("console", folder.session));
-    await screen.wait(image.manifest.prompt);
+    await screen.wait(start === "prompt" ? image.manifest.prompt : "waits at power-on");
     return new RealMachine(spawn, image, { cell, folder, qemu, screen });
   }
 
@@ -227,8 +232,14 @@ async function until(act: () => Promise<unknown>): Promise<void> {
 }
 
 /** The course kernel, cold, with its stub and console in `folder`. */
-export function startQemu(spawn: Spawn, image: Image, folder: TestMachineFolder): Spawned {
+export function startQemu(
+  spawn: Spawn,
+  image: Image,
+  folder: TestMachineFolder,
+  more: readonly string[] = [],
+): Spawned {
   return spawn("qemu-system-x86_64", [
+    ...more,
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot", "-m", "64"],
     ...["-accel", "tcg,tb-size=16", "-machine", "pc,hpet=off,usb=off,smbus=off,vmport=off,graphics=off"],
     ...["-kernel", imagePath(image, "kernel"), "-initrd", imagePath(image, "initrd")],

@@ -3,12 +3,13 @@ import { STUB_PACKETS_AHEAD_MAX } from "../limits.ts";
 
 const INFO_REPLAY = `qRcmd,${hexOfBytes("info replay")}`;
 
-/** A register file of QEMU's x86_64 layout with rip, rsp and rbp set. */
-export function registersHex(values: Partial<Record<"rip" | "rsp" | "rbp", bigint>> = {}): string {
+/** A register file of QEMU's x86_64 layout with some registers set. */
+export function registersHex(values: Partial<Record<"rip" | "rsp" | "rbp" | "cs", bigint>> = {}): string {
   const bytes = Buffer.alloc(608);
   bytes.writeBigUInt64LE(values.rbp ?? 0n, 6 * 8);
   bytes.writeBigUInt64LE(values.rsp ?? 0n, 7 * 8);
   bytes.writeBigUInt64LE(values.rip ?? 0xffff_ffff_8100_0000n, 16 * 8);
+  bytes.writeUInt32LE(Number(values.cs ?? 0n), 17 * 8 + 4);
   return bytes.toString("hex");
 }
 
@@ -32,6 +33,7 @@ export class StubModel {
   /** What QEMU says it has recorded. */
   instructions: number | null = 4321;
   pc = 0xffff_ffff_8100_0000n;
+  cs = 0n;
   /**
    * Where the program counter goes: a step takes the next, a continue goes on to the next with a breakpoint. Where it
    * is at its end, the machine runs until the test stops it. Null: so it is always.
@@ -102,7 +104,7 @@ export class StubModel {
       return "T05thread:01;";
     }
     if (payload.startsWith("qSupported")) return "PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+";
-    if (payload === "g") return registersHex({ rip: this.pc });
+    if (payload === "g") return registersHex({ rip: this.pc, cs: this.cs });
     const feature = /^qXfer:features:read:([^:]+):([0-9a-f]+),/.exec(payload);
     if (feature)
       return `l${(feature[1] === "target.xml" ? TARGET_XML : "<feature/>").slice(Number.parseInt(feature[2] ?? "0", 16))}`;
