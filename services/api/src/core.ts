@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Redis } from "ioredis";
 import type { CellClient } from "./cells/client.ts";
 import type { CellDirectory } from "./cells/directory.ts";
+import type { SealKeys } from "./cells/seal-keys.ts";
 import type { TicketSigner } from "./cells/tickets.ts";
 import type { Database } from "./database/database.ts";
 import type { Debuginfod } from "./debuginfod/routes.ts";
@@ -10,6 +11,7 @@ import type { ImageShelf } from "./images/image-shelf.ts";
 import type { LabFolder } from "./labs/lab-folder.ts";
 import type { Lane } from "./lane.ts";
 import type { OutboxDispatcher } from "./outbox/dispatcher.ts";
+import type { SessionProgress } from "./progress/session-progress.ts";
 import type { JobQueues } from "./queues/job-queues.ts";
 import type { SessionBounds } from "./sessions/admission.ts";
 import type { Waiters } from "./sessions/waiters.ts";
@@ -31,9 +33,11 @@ export interface Core {
   readonly debuginfod: Debuginfod | null;
   readonly cells: CellDirectory;
   readonly cellClient: CellClient;
+  readonly sealKeys: SealKeys;
   readonly tickets: TicketSigner;
   readonly traces: TraceStore;
   readonly recordings: RecordingStore;
+  readonly progress: SessionProgress;
   readonly waiters: Waiters;
   readonly bounds: SessionBounds;
   /** In which sessions are made. */

@@ -106,6 +106,20 @@ export const GRADES_AT_ONCE_MAX = 1;
 export const JOB_PUT_OFF_MS = 15_000;
 export const GRADE_TIMEOUT_MS = 60_000;
 export const GRADE_MEMORY_MIB_MAX = 1_024;
+/** Threads that grade: submissions as they come in, regrades, sessions that instructors look at. */
+export const GRADE_THREADS_MAX = 2;
+export const GRADES_WAITING_MAX = 64;
+/** A thread that has nothing to do ends after this. */
+export const GRADE_THREAD_IDLE_MS = 20_000;
+/** Images whose tables a thread keeps; some 20 MB each. */
+export const GRADE_TABLES_KEPT_MAX = 3;
+/** Regrades. Submissions of one, and those that are loaded at a time. */
+export const REGRADE_SUBMISSIONS_MAX = 5_000;
+export const REGRADE_BATCH_ROWS = 40;
+export const REGRADES_AT_ONCE_MAX = 1;
+/** Of a lab; older ones go. */
+export const REGRADES_KEPT_MAX = 10;
+export const REGRADE_PROBLEM_CHARS_MAX = 500;
 
 /** Shutting down: requests that are being answered, then workers, then all of it. */
 export const REQUESTS_FINISH_MS_MAX = 1_500;
@@ -124,6 +138,8 @@ export const TRACE_DOWNLOAD_TIMEOUT_MS = 60_000;
 export const CELLS_MAX = 256;
 export const CELL_SCAN_ROUNDS_MAX = 1_000;
 export const CELL_RETRY_AFTER_SECONDS = 3;
+/** Keys that one cell ever signed with. */
+export const CELL_KEYS_MAX = 100;
 
 /** Labs. */
 export const LAB_FILE_BYTES_MAX = 64 * 1024;
@@ -138,6 +154,22 @@ export const IMAGE_RETRY_AFTER_SECONDS = 60;
 
 /** People. */
 export const TOKENS_PER_USER_MAX = 50;
+
+/** Looking at sessions that go on: so many at a time, the others wait. */
+export const PROGRESS_AT_ONCE_MAX = 2;
+export const PROGRESS_WAITING_MAX = 2_000;
+/** One request of an instructor; what was not looked at by then is told so. */
+export const PROGRESS_LOOK_MS_MAX = 8_000;
+/** What was found of a recording is told again for this long without another look. */
+export const PROGRESS_FRESH_MS = 5_000;
+export const PROGRESS_SESSIONS_KEPT_MAX = 1_000;
+/** The first line of a recording. */
+export const OPENING_BYTES_MAX = 8 * 1024;
+/** The last so many sessions of one student and lab. */
+export const TIMELINE_SESSIONS_MAX = 50;
+
+/** Judgements of one submission, those that were replaced and removed too, that are told of. */
+export const OVERRIDE_HISTORY_MAX = 200;
 
 /** A submission without a grade after this time is looked after by the reconciler. */
 export const GRADE_LATE_MS = 5_000;

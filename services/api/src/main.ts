@@ -5,14 +5,15 @@ import { pino } from "pino";
 import packageJson from "../package.json" with { type: "json" };
 import { type Config, parseConfig } from "./config.ts";
 import { withDeadline } from "./deadline.ts";
-import { gradeInThread } from "./grades/grade-in-thread.ts";
+import { GradeThreads } from "./grades/grade-threads.ts";
+import type { Grader } from "./grades/grader.ts";
 import { CONNECTIONS_MAX, SHUTDOWN_MS_MAX } from "./limits.ts";
 import { REDACTED } from "./log.ts";
 import { type Api, openApi } from "./open.ts";
 
 const repository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-async function start(config: Config, log: pino.Logger): Promise<Api> {
+async function start(config: Config, log: pino.Logger, grader: Grader): Promise<Api> {
   const api = await openApi({
     version: packageJson.version,
     log,
@@ -26,7 +27,7 @@ async function start(config: Config, log: pino.Logger): Promise<Api> {
     ticketKeyPem: await readFile(config.ticketKeyFile, "utf8"),
     bootstrapAdminToken: config.bootstrapAdminToken,
     bounds: config.bounds,
-    grader: gradeInThread,
+    grader,
     debuginfod: config.debuginfod,
   });
   api.app.server.maxConnections = CONNECTIONS_MAX;
@@ -44,7 +45,8 @@ async function main(): Promise<void> {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
   });
-  const api = await start(config, log);
+  await using threads = new GradeThreads();
+  const api = await start(config, log, threads.grade);
   log.info({ signal: await signalled }, "stopping");
   await withDeadline(SHUTDOWN_MS_MAX, "some requests or jobs did not end in time", async () => {
     await api[Symbol.asyncDispose]();

@@ -1,12 +1,20 @@
 import { mkdir } from "node:fs/promises";
 import { connectRedis } from "@ringside/redis";
-import { GRADE_QUEUE, gradeJobSchema, REPORTS_QUEUE, reportSchema } from "@ringside/shared";
+import {
+  GRADE_QUEUE,
+  gradeJobSchema,
+  REGRADE_QUEUE,
+  REPORTS_QUEUE,
+  regradeJobSchema,
+  reportSchema,
+} from "@ringside/shared";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Redis } from "ioredis";
 import { buildApp } from "./app.ts";
 import { ensureAdmin } from "./auth/bootstrap.ts";
 import { CellClient } from "./cells/client.ts";
 import { CellDirectory } from "./cells/directory.ts";
+import { SealKeys } from "./cells/seal-keys.ts";
 import { TicketSigner } from "./cells/tickets.ts";
 import type { Core } from "./core.ts";
 import { openDatabase } from "./database/database.ts";
@@ -18,6 +26,8 @@ import { CompressedFiles } from "./files/compressed-files.ts";
 import { gradeSubmission } from "./grades/grade-submission.ts";
 import type { Grader } from "./grades/grader.ts";
 import { GradeReconciler } from "./grades/reconciler.ts";
+import { runRegrade } from "./grades/regrade-job.ts";
+import { reconcileRegrades } from "./grades/regrade-reconciler.ts";
 import { ImageShelf } from "./images/image-shelf.ts";
 import { LabFolder } from "./labs/lab-folder.ts";
 import { Lane } from "./lane.ts";
@@ -25,10 +35,12 @@ import {
   GRADES_AT_ONCE_MAX,
   PROVISIONS_AT_ONCE_MAX,
   PROVISIONS_WAITING_MAX,
+  REGRADES_AT_ONCE_MAX,
   REPORTS_AT_ONCE_MAX,
   REQUESTS_FINISH_MS_MAX,
 } from "./limits.ts";
 import { OutboxDispatcher } from "./outbox/dispatcher.ts";
+import { SessionProgress } from "./progress/session-progress.ts";
 import { ChangeFeed } from "./queues/change-feed.ts";
 import { JobQueues } from "./queues/job-queues.ts";
 import { startWorker } from "./queues/workers.ts";
@@ -119,6 +131,13 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
   );
   const cells = new CellDirectory(redis, prefix);
   const tickets = await TicketSigner.fromPem(options.ticketKeyPem);
+  const cellClient = new CellClient(cells, tickets);
+  const graded = {
+    labs: new LabFolder(options.labsDir),
+    images: new ImageShelf(options.cacheDir),
+    traces: await TraceStore.open(options.dataDir),
+    sealKeys: new SealKeys(database, cells),
+  };
   return {
     version: options.version,
     log,
@@ -126,14 +145,13 @@ async function openCore(options: ApiOptions, stack: AsyncDisposableStack, closin
     redis,
     queues,
     outbox,
-    labs: new LabFolder(options.labsDir),
-    images: new ImageShelf(options.cacheDir),
+    ...graded,
     compressed: await CompressedFiles.open(options.dataDir, closing),
     debuginfod: options.debuginfod === "on" ? await openDebuginfod(options, closing) : null,
     cells,
-    cellClient: new CellClient(cells, tickets),
+    cellClient,
+    progress: new SessionProgress({ ...graded, grader: options.grader, cells: cellClient }),
     tickets,
-    traces: await TraceStore.open(options.dataDir),
     recordings: await RecordingStore.open(options.dataDir),
     waiters,
     bounds: options.bounds,
@@ -175,7 +193,14 @@ function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposable
       },
     }),
   );
-  const grading = { database, labs: core.labs, images: core.images, traces: core.traces, grader };
+  const grading = {
+    database,
+    labs: core.labs,
+    images: core.images,
+    traces: core.traces,
+    sealKeys: core.sealKeys,
+    grader,
+  };
   stack.use(
     startWorker({
       redis: workerRedis(),
@@ -201,4 +226,17 @@ function startBackground(options: ApiOptions, core: Core, stack: AsyncDisposable
     }),
   );
   stack.use(new GradeReconciler({ database, queues, onError }));
+  stack.use(
+    startWorker({
+      redis: workerRedis(),
+      prefix,
+      queue: REGRADE_QUEUE,
+      schema: regradeJobSchema,
+      concurrency: REGRADES_AT_ONCE_MAX,
+      onError,
+      handle: ({ regrade }, signal) =>
+        runRegrade({ ...grading, onProgress: (id) => waiters.notify(id) }, regrade, signal),
+    }),
+  );
+  stack.use(reconcileRegrades({ database, queues, onError }));
 }

@@ -25,7 +25,14 @@ export interface Deed {
     | "session.checkpoint"
     | "session.forget"
     | "session.restore"
-    | "session.recording_missing";
+    | "session.recording_missing"
+    | "session.answer"
+    | "cell.key_seen"
+    | "cell.key_revoked"
+    | "grade.override"
+    | "grade.override_remove"
+    | "grade.regrade"
+    | "grade.regrade_apply";
   readonly subject: string;
   readonly requestId: string | null;
   readonly details: Prisma.InputJsonObject;

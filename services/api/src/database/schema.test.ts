@@ -5,8 +5,10 @@ import {
   COURSE_ROLES,
   END_REASONS,
   FAIL_REASON_NAMES,
+  MACHINE_STARTS,
   ON_DISCONNECT,
   OUTCOMES,
+  REGRADE_STATES,
   SESSION_STATES,
   SITE_ROLES,
   START_HOWS,
@@ -25,6 +27,8 @@ const ENUMS = {
   StartHow: START_HOWS,
   GradeOutcome: OUTCOMES,
   OnDisconnect: ON_DISCONNECT,
+  MachineStart: MACHINE_STARTS,
+  RegradeState: REGRADE_STATES,
 } as const;
 
 const SQL_TYPES: Readonly<Record<string, string>> = {
@@ -96,8 +100,9 @@ describe("the migrated database", () => {
     expect((await describeDatabase(client)).columns).toEqual((await describeSchema()).columns);
   });
 
-  it("has exactly its keys and indexes, and the partial one that Prisma has no words for", async () => {
-    const expected = [...(await describeSchema()).indexes, "Session unique userId, courseId, lab partial"].sort();
+  it("has exactly its keys and indexes, and the partial ones that Prisma has no words for", async () => {
+    const partial = ["Session unique userId, courseId, lab partial", "Regrade unique courseId, lab partial"];
+    const expected = [...(await describeSchema()).indexes, ...partial].sort();
     expect((await describeDatabase(client)).indexes).toEqual(expected);
   });
 

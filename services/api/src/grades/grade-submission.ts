@@ -1,9 +1,12 @@
-import { imagePath } from "@ringside/image";
+import { functionAliases, imagePath, programPath, structuresPath } from "@ringside/image";
 import { gradeResultSchema, parametersSchema, RingsideError } from "@ringside/shared";
+import type { SealKeys } from "../cells/seal-keys.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/outage.ts";
+import type { Prisma } from "../generated/client.ts";
 import type { ImageShelf } from "../images/image-shelf.ts";
 import type { LabFolder } from "../labs/lab-folder.ts";
+import { answersToGrade } from "../submissions/answers.ts";
 import type { TraceStore } from "../submissions/trace-store.ts";
 import type { GradeInput, Grader } from "./grader.ts";
 
@@ -16,6 +19,7 @@ export interface GradeOptions {
   readonly labs: LabFolder;
   readonly images: ImageShelf;
   readonly traces: TraceStore;
+  readonly sealKeys: SealKeys;
   readonly grader: Grader;
   readonly onGraded: (submission: string) => void;
 }
@@ -27,7 +31,7 @@ export async function gradeSubmission(options: GradeOptions, id: string, signal:
   const { database } = options;
   const submission = await database.submission.findUnique({
     where: { id },
-    include: { grades: { take: 1 }, session: { select: { parameters: true } } },
+    include: { ...gradeInputInclude, grades: { take: 1 } },
   });
   if (submission === null) {
     throw new RingsideError("not_found", { message: `There is no submission ${id}` });
@@ -37,22 +41,58 @@ export async function gradeSubmission(options: GradeOptions, id: string, signal:
     return;
   }
   const { rubric } = await options.labs.load(submission.lab);
-  const image = await options.images.need(submission.image);
-  const input: GradeInput = {
-    trace: options.traces.path(submission.traceDigest),
-    symbols: imagePath(image, "symbols"),
-    functions: imagePath(image, "functions"),
-    traceDigest: submission.traceDigest,
-    rubric: { file: rubric.file, text: rubric.text, digest: rubric.digest },
-    expected: {
-      session: submission.sessionId,
-      lab: submission.lab,
-      image: submission.image,
-      parameters: parametersSchema.parse(submission.session.parameters),
-    },
-  };
+  const input = await gradeInputOf(options, submission, rubric);
   await writeGrade(database, id, await options.grader(input, signal));
   options.onGraded(id);
+}
+
+/** What of a submission's row a grade is made from. */
+export const gradeInputInclude = {
+  session: { select: { parameters: true, cell: true, answers: true } },
+} as const satisfies Prisma.SubmissionInclude;
+type GradedRow = Prisma.SubmissionGetPayload<{ include: typeof gradeInputInclude }>;
+
+/** Everything that a submission's grade is made from: with the same rubric, the same each time. */
+export async function gradeInputOf(
+  options: Pick<GradeOptions, "labs" | "images" | "traces" | "sealKeys">,
+  submission: GradedRow,
+  rubric: GradeInput["rubric"],
+): Promise<GradeInput> {
+  const { sessionId, lab, image, session, signatureWanted, createdAt, traceDigest } = submission;
+  const input = await gradeInputFor(options, { ...session, id: sessionId, lab, image }, rubric);
+  const sealKeys = signatureWanted ? await options.sealKeys.of(session.cell, createdAt) : "unchecked";
+  return {
+    ...input,
+    trace: options.traces.path(traceDigest),
+    traceDigest,
+    expected: { ...input.expected, sealKeys },
+  };
+}
+
+/** What a session is graded with, its recording and its cell's keys apart. */
+export async function gradeInputFor(
+  options: Pick<GradeOptions, "labs" | "images">,
+  session: GradedRow["session"] & { readonly id: string; readonly lab: string; readonly image: string },
+  rubric: GradeInput["rubric"],
+): Promise<Omit<GradeInput, "trace" | "traceDigest">> {
+  const image = await options.images.need(session.image);
+  const { file: lab } = await options.labs.load(session.lab);
+  return {
+    symbols: imagePath(image, "symbols"),
+    functions: imagePath(image, "functions"),
+    structures: structuresPath(image),
+    program: programPath(image, lab.program),
+    aliases: functionAliases(image.manifest),
+    rubric: { file: rubric.file, text: rubric.text, digest: rubric.digest },
+    answers: answersToGrade(session.answers),
+    expected: {
+      session: session.id,
+      lab: session.lab,
+      image: session.image,
+      parameters: parametersSchema.parse(session.parameters),
+      sealKeys: "unchecked",
+    },
+  };
 }
 
 async function writeGrade(database: Database, submissionId: string, text: string): Promise<void> {

@@ -1,16 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GRADE_QUEUE, type GradeResult, gradeJobId, type Session } from "@ringside/shared";
-import { readTraceBytes, TraceWriter } from "@ringside/trace";
 import { Queue } from "bullmq";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { type Bed, LAB, makeCourse, openBed, type Person, startSession, until } from "../testing/bed.ts";
+import { type Bed, LAB, makeCourse, openBed, type Person, until } from "../testing/bed.ts";
 import { type FakeCell, startFakeCell } from "../testing/fake-cell.ts";
 import { LAB_YAML, RUBRIC_YAML, writeLab } from "../testing/files.ts";
+import { recordedSession, recordSession } from "../testing/recorded.ts";
 import { gradeFile } from "./grade-file.ts";
-import { gradeInThread } from "./grade-in-thread.ts";
 import { gradeSubmission } from "./grade-submission.ts";
+import { GradeThreads } from "./grade-threads.ts";
 import type { GradeInput } from "./grader.ts";
 
 let bed: Bed;
@@ -39,40 +38,9 @@ async function submitTrace(
   make: string | ((session: Session) => Promise<Buffer>),
   before: () => Promise<void> = async () => undefined,
 ): Promise<string> {
-  const session = await startSession(ann);
-  const { id } = session;
-  await bed.lease(id);
-  await bed.report({ kind: "ready", session: id, epoch: 1, cell: "cell-a", atMs: 1, how: "cold", startMs: 5 });
-  await until(
-    () => ann.call("GET", `/v1/sessions/${id}`),
-    ({ body }) => body.state === "ready",
-  );
-  cell.traces.set(id, typeof make === "string" ? Buffer.from(make) : await make(session));
+  const { id } = await recordedSession(bed, cell, ann, make);
   await before();
   return (await ann.call("POST", `/v1/sessions/${id}/submit`)).body.id;
-}
-
-/** What a cell would have recorded of a student who attached gdb. */
-async function recordAttached(session: Session): Promise<Buffer> {
-  const directory = await mkdtemp(join(tmpdir(), "rs-trace-"));
-  const { id, user, lab, image, parameters } = session;
-  const header = { session: id, user, lab, image, parameters, arch: "x86_64", cell: "cell-a" } as const;
-  const clocks = { wall: () => new Date(0), monotonicMs: () => 0 };
-  {
-    await using writer = await TraceWriter.open({ directory, header, ...clocks });
-    const opened = { connection: 1, kind: "gdb", via: "websocket", user, role: "driver" } as const;
-    await writer.append({ type: "connection.opened", ...opened });
-    await writer.append({ type: "gdb.packet", connection: 1, data: "qSupported" });
-    await writer.append({ type: "gdb.reply", connection: 1, data: "PacketSize=1000" });
-    await writer.append({ type: "connection.closed", connection: 1, why: "left" });
-    await writer.seal();
-  }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readTraceBytes(directory)) {
-    chunks.push(chunk);
-  }
-  await rm(directory, { recursive: true });
-  return Buffer.concat(chunks);
 }
 
 const graded = async (id: string): Promise<{ readonly grade: GradeResult | null }> =>
@@ -90,7 +58,7 @@ describe("grading", () => {
   });
 
   it("of a recording that is whole gives points, each with its moment", async () => {
-    const { grade } = await graded(await submitTrace(recordAttached));
+    const { grade } = await graded(await submitTrace(recordSession));
     expect(grade).toMatchObject({ outcome: "graded", ungradable: null, points: 4, pointsMax: 4 });
     expect(grade?.verdicts[0]).toMatchObject({ check: "attached", verdict: "pass" });
     expect(grade?.verdicts[0]?.evidence).not.toEqual([]);
@@ -99,9 +67,9 @@ describe("grading", () => {
   it("again leaves one row with the same bytes", async () => {
     const id = await submitTrace("second\n");
     await graded(id);
-    const { database, labs, images, traces } = bed.api.core;
+    const { database, labs, images, traces, sealKeys } = bed.api.core;
     const before = await database.grade.findMany({ where: { submissionId: id } });
-    const options = { database, labs, images, traces, grader: gradeFile, onGraded: () => undefined };
+    const options = { database, labs, images, traces, sealKeys, grader: gradeFile, onGraded: () => undefined };
     await gradeSubmission(options, id, new AbortController().signal);
     await database.grade.deleteMany({ where: { submissionId: id } });
     await Promise.all([1, 2, 3].map(() => gradeSubmission(options, id, new AbortController().signal)));
@@ -110,11 +78,17 @@ describe("grading", () => {
     expect(after[0]?.result).toBe(before[0]?.result);
   });
 
-  it("in its thread gives the same bytes", async () => {
+  it("in its thread gives the same bytes, each time", async () => {
     const input = inputs.at(-1);
     expect(input).toBeDefined();
     if (input !== undefined) {
-      expect(await gradeInThread(input, new AbortController().signal)).toBe(await gradeFile(input));
+      await using threads = new GradeThreads();
+      const bytes = await gradeFile(input);
+      const signal = new AbortController().signal;
+      const all = await Promise.all([1, 2, 3, 4, 5].map(() => threads.grade(input, signal)));
+      expect(new Set(all)).toEqual(new Set([bytes]));
+      expect(threads.count).toBe(2);
+      expect(await threads.grade(input, signal)).toBe(bytes);
     }
   });
 
@@ -122,9 +96,16 @@ describe("grading", () => {
     const [input] = inputs;
     expect(input).toBeDefined();
     if (input !== undefined) {
+      await using threads = new GradeThreads();
       const signal = new AbortController().signal;
-      await expect(gradeInThread({ ...input, symbols: "/nowhere" }, signal)).rejects.toThrow("ENOENT");
-      await expect(gradeInThread(input, AbortSignal.abort())).rejects.toThrow("abort");
+      await expect(threads.grade({ ...input, symbols: "/nowhere" }, signal)).rejects.toThrow("ENOENT");
+      const stopping = new AbortController();
+      const grading = threads.grade(input, stopping.signal);
+      stopping.abort(new Error("enough"));
+      await expect(grading).rejects.toThrow("enough");
+      await expect(threads.grade(input, AbortSignal.abort())).rejects.toThrow("abort");
+      expect(threads.count).toBe(0);
+      expect(await threads.grade(input, signal)).toBe(await gradeFile(input));
     }
   });
 

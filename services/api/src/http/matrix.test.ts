@@ -49,6 +49,13 @@ const MATRIX: Readonly<Record<string, Row>> = {
   "GET /v1/courses/{course}/members": staffOnly,
   "POST /v1/courses/{course}/labs": staffOnly,
   "GET /v1/courses/{course}/labs/{lab}/grades": staffOnly,
+  "GET /v1/courses/{course}/labs/{lab}/progress": staffOnly,
+  "GET /v1/courses/{course}/labs/{lab}/timeline": staffOnly,
+  "POST /v1/courses/{course}/labs/{lab}/regrades": row(401, 403, 403, 404, 202, 404, 202),
+  "GET /v1/courses/{course}/labs/{lab}/regrades": staffOnly,
+  "GET /v1/courses/{course}/labs/{lab}/regrades/{id}": staffOnly,
+  "GET /v1/courses/{course}/labs/{lab}/regrades/{id}/changes": staffOnly,
+  "POST /v1/courses/{course}/labs/{lab}/regrades/{id}/apply": staffOnly,
   "POST /v1/tokens": row(401, 403, 403, 403, 403, 403, 201),
   "GET /v1/tokens": anyUser(200),
   "DELETE /v1/tokens/{id}": row(401, 404, 404, 404, 404, 404, 204),
@@ -59,11 +66,22 @@ const MATRIX: Readonly<Record<string, Row>> = {
   "GET /v1/sessions/{id}": row(401, 200, 404, 404, 200, 404, 200),
   "POST /v1/sessions/{id}/tickets": row(401, 201, 404, 404, 201, 404, 201),
   "POST /v1/sessions/{id}/tcp-entry": row(401, 201, 404, 404, 201, 404, 201),
+  "GET /v1/sessions/{id}/trace": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/submissions/{id}": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/submissions/{id}/trace": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/submissions/{id}/recordings/{epoch}": row(401, 200, 404, 404, 200, 404, 200),
+  "GET /v1/submissions/{id}/overrides": row(401, 403, 404, 404, 200, 404, 200),
+  // For staff there is nothing to judge: the recording of this submission cannot be graded.
+  "PUT /v1/submissions/{id}/overrides/{check}": row(401, 403, 404, 404, 409, 404, 409),
+  "DELETE /v1/submissions/{id}/overrides/{check}": row(401, 403, 404, 404, 404, 404, 404),
   "GET /v1/templates/{sha256}": row(401, 200, 404, 404, 200, 404, 200),
   "GET /v1/cells": row(401, 403, 403, 403, 200, 200, 200),
+  "GET /v1/seal-keys": anyUser(200),
+  // Of a key that no cell has shown.
+  "POST /v1/seal-keys/{key}/revoke": row(401, 403, 403, 403, 403, 403, 404),
+  "GET /v1/sessions/{id}/answers": row(401, 200, 404, 404, 200, 404, 200),
+  // Of a question that the lab does not ask.
+  "PUT /v1/sessions/{id}/answers/{question}": row(401, 404, 404, 404, 403, 404, 403),
   "GET /v1/images/{digest}": anyUser(200),
   "GET /v1/images/{digest}/files/{key}": anyUser(200),
   // These change the session; below they are asked in this order, the owner last.
@@ -92,6 +110,7 @@ let routes: readonly string[];
 let session: string;
 let submitted: { readonly session: string; readonly submission: string };
 let ownersToken: string;
+let regrade: string;
 
 let clock = 0;
 
@@ -133,6 +152,16 @@ beforeAll(async () => {
   submitted = { session: first, submission };
   session = await becomeReady(people.owner);
   ownersToken = (await people.owner.call("POST", "/v1/tokens", { body: { name: "laptop" } })).body.id;
+  await until(
+    () => people.owner.call("GET", `/v1/submissions/${submission}?wait_ms=10000`),
+    ({ body }) => body.grade !== null,
+  );
+  const regrades = `/v1/courses/os-2026/labs/${LAB}/regrades`;
+  regrade = (await people.teacher.call("POST", regrades, { body: {} })).body.id;
+  await until(
+    () => people.teacher.call("GET", `${regrades}/${regrade}?wait_ms=10000`),
+    ({ body }) => body.state === "ready",
+  );
   const { paths } = (await bed.as(null)("GET", "/v1/openapi.json")).body;
   routes = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -167,6 +196,10 @@ function bodyOf(route: string, who: Who): unknown {
     "POST /v1/sessions/{id}/tickets": { kind: "gdb" },
     "POST /v1/sessions/{id}/checkpoints": { name: "before-listen" },
     "POST /v1/sessions/{id}/fork": {},
+    "PUT /v1/sessions/{id}/answers/{question}": { value: "128" },
+    "POST /v1/seal-keys/{key}/revoke": {},
+    "POST /v1/courses/{course}/labs/{lab}/regrades": {},
+    "PUT /v1/submissions/{id}/overrides/{check}": { points: 1, reason: "seen in class" },
   };
   return bodies[route];
 }
@@ -175,6 +208,7 @@ function pathOf(route: string, who: Who): string {
   const path = route.slice(route.indexOf(" ") + 1);
   const id = (() => {
     if (path.startsWith("/v1/submissions")) return submitted.submission;
+    if (path.includes("/regrades/")) return regrade;
     // One's own token one may delete; what is asked for is another's.
     if (path.startsWith("/v1/tokens")) return who === "owner" ? `tok_${"0".repeat(20)}` : ownersToken;
     return session;
@@ -183,16 +217,19 @@ function pathOf(route: string, who: Who): string {
     course: "os-2026",
     lab: LAB,
     digest: bed.image.digest,
-    key: "symbols",
+    key: route.includes("/seal-keys/") ? "ab".repeat(32) : "symbols",
+    question: "clamp",
     buildId: "0f".repeat(20),
     artifact: "debuginfo",
     epoch: "1",
+    check: "attached",
     sha256: TEMPLATE,
     // What is deleted is not what is restored afterwards.
     name: route.startsWith("DELETE") ? "scratch" : "before-listen",
     id,
   };
-  return path.replace(/\{(\w+)\}/g, (_all, name: string) => values[name] ?? "missing");
+  const filled = path.replace(/\{(\w+)\}/g, (_all, name: string) => values[name] ?? "missing");
+  return path.endsWith("/timeline") ? `${filled}?user=${people.owner.id}` : filled;
 }
 
 const NEEDS_KEY = new Set(["POST /v1/sessions", "POST /v1/sessions/{id}/fork"]);

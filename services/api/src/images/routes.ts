@@ -47,7 +47,7 @@ export function registerImageRoutes(app: TypedApp, { images, compressed }: Core)
     {
       config: { media: FILE_MEDIA },
       schema: {
-        summary: "One of an image's files (kernel, initrd, symbols, debug, functions) or programs",
+        summary: "One of an image's files (kernel, initrd, symbols, debug, functions, structures) or programs",
         tags: ["images"],
         params: z.object({ digest: sha256Schema, key: slugSchema }),
         querystring: z.strictObject({ as: z.enum(["zstd"]).optional() }),

@@ -6,7 +6,7 @@ import { hintsOf } from "./hints.ts";
 const title = { en: "A lab", zh: "实验" };
 const lab = (hints?: unknown) => labFileSchema.parse({ title, summary: title, image: "linux-x86_64", hints });
 const rubric = (hints: readonly { readonly en: string; readonly zh: string }[]) => ({
-  ...{ file: "rubric.yaml", text: "", digest: "", pointsMax: 0 },
+  ...{ file: "rubric.yaml", text: "", digest: "", pointsMax: 0, questions: [], checks: [] },
   hints,
 });
 

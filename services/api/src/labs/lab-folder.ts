@@ -1,20 +1,26 @@
 import { createHash } from "node:crypto";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseLabFile } from "@ringside/grading";
-import { type LabFile, labSlugSchema, RingsideError } from "@ringside/shared";
+import { parseLabFile, parseLabTable, tableNames, tableProblem } from "@ringside/grading";
+import { type LabFile, type LabTables, labSlugSchema, RingsideError } from "@ringside/shared";
 import { type RubricFile, readRubric } from "../grades/rubric.ts";
 import { LAB_FILE_BYTES_MAX, LAB_SETTLED_MS, LABS_MAX, RUBRIC_FILE_BYTES_MAX } from "../limits.ts";
 
 /**
- * The labs that this server knows: folders with `lab.yaml` and `rubric.yaml`, read anew whenever they may have
- * changed, and parsed anew when their bytes have. A lab with a mistake is `lab_invalid`, with the file and the place; the other labs go on.
+ * The labs that this server knows: folders with `lab.yaml`, `rubric.yaml` and the tables that the former names, read
+ * anew whenever they may have changed, and parsed anew when their bytes have. A lab with a mistake is `lab_invalid`,
+ * with the file and the place; the other labs go on.
  */
 export interface LabDefinition {
   readonly lab: string;
   readonly file: LabFile;
   readonly rubric: RubricFile;
+  readonly tables: LabTables;
 }
+
+const LAB_FILE = "lab.yaml";
+const RUBRIC_FILE = "rubric.yaml";
+const tableFile = (table: string) => `${table}.yaml`;
 
 interface CachedLab {
   readonly digest: string;
@@ -50,37 +56,39 @@ export class LabFolder {
       throw new RingsideError("not_found");
     }
     const known = this.#cache.get(slug.data);
-    const state = await this.#stateOf(slug.data);
+    const files = filesOf(known?.definition);
+    const state = await this.#stateOf(slug.data, files);
     if (known !== undefined && state !== null && known.state === state) {
       return known.definition;
     }
-    const labText = await this.#read(slug.data, "lab.yaml", LAB_FILE_BYTES_MAX);
+    const labText = await this.#read(slug.data, LAB_FILE, LAB_FILE_BYTES_MAX);
     if (labText === null) {
       throw new RingsideError("not_found", { message: `This server has no lab ${slug.data}` });
     }
-    const rubricText = await this.#read(slug.data, "rubric.yaml", RUBRIC_FILE_BYTES_MAX);
-    if (rubricText === null) {
-      throw invalid(slug.data, "rubric.yaml", "is missing");
-    }
-    const digest = createHash("sha256").update(labText).update("\0").update(rubricText).digest("hex");
-    const definition = known?.digest === digest ? known.definition : this.#parse(slug.data, labText, rubricText);
-    this.#cache.set(slug.data, { digest, definition, state });
+    const rubricText = await this.#need(slug.data, RUBRIC_FILE, RUBRIC_FILE_BYTES_MAX);
+    const file = parseLabFile(`${slug.data}/${LAB_FILE}`, labText);
+    const tables = await this.#tables(slug.data, file);
+    const digest = digestOf([labText, rubricText, ...tables.map(({ text }) => text)]);
+    const definition = known?.digest === digest ? known.definition : parse(slug.data, file, rubricText, tables);
+    // The state is that of the files which were known then: another lab.yaml may name other tables.
+    const isWhole = filesOf(definition).join() === files.join();
+    this.#cache.set(slug.data, { digest, definition, state: isWhole ? state : null });
     return definition;
   }
 
-  #parse(lab: string, labText: string, rubricText: string): LabDefinition {
-    return {
-      lab,
-      file: parseLabFile(`${lab}/lab.yaml`, labText),
-      rubric: readRubric(`${lab}/rubric.yaml`, rubricText),
-    };
+  async #tables(lab: string, file: LabFile): Promise<readonly TableText[]> {
+    const texts: TableText[] = [];
+    for (const table of tableNames(file)) {
+      texts.push({ table, text: await this.#need(lab, tableFile(table), LAB_FILE_BYTES_MAX) });
+    }
+    return texts;
   }
 
   /** What tells one version of a lab's files from another; null where one is missing, or so new that it cannot tell. */
-  async #stateOf(lab: string): Promise<string | null> {
+  async #stateOf(lab: string, names: readonly string[]): Promise<string | null> {
     const settledAt = Date.now() - LAB_SETTLED_MS;
     try {
-      const files = await Promise.all(["lab.yaml", "rubric.yaml"].map((name) => stat(join(this.#folder, lab, name))));
+      const files = await Promise.all(names.map((name) => stat(join(this.#folder, lab, name))));
       if (files.some(({ ctimeMs }) => ctimeMs > settledAt)) {
         return null;
       }
@@ -88,6 +96,14 @@ export class LabFolder {
     } catch {
       return null; // reading them says what is wrong
     }
+  }
+
+  async #need(lab: string, name: string, bytesMax: number): Promise<string> {
+    const text = await this.#read(lab, name, bytesMax);
+    if (text === null) {
+      throw invalid(lab, name, "is missing");
+    }
+    return text;
   }
 
   async #read(lab: string, name: string, bytesMax: number): Promise<string | null> {
@@ -112,6 +128,31 @@ export class LabFolder {
       await file.close();
     }
   }
+}
+
+interface TableText {
+  readonly table: string;
+  readonly text: string;
+}
+
+/** The files that a lab is read from. */
+function filesOf(definition: LabDefinition | undefined): readonly string[] {
+  return [LAB_FILE, RUBRIC_FILE, ...Object.keys(definition?.tables ?? {}).map(tableFile)];
+}
+
+function digestOf(texts: readonly string[]): string {
+  return createHash("sha256").update(texts.join("\0")).digest("hex");
+}
+
+function parse(lab: string, file: LabFile, rubricText: string, texts: readonly TableText[]): LabDefinition {
+  const tables = Object.fromEntries(
+    texts.map(({ table, text }) => [table, parseLabTable(`${lab}/${tableFile(table)}`, text)]),
+  );
+  const problem = tableProblem(file, tables);
+  if (problem !== null) {
+    throw invalid(lab, LAB_FILE, problem);
+  }
+  return { lab, file, tables, rubric: readRubric(`${lab}/${RUBRIC_FILE}`, rubricText) };
 }
 
 function invalid(lab: string, file: string, problem: string): RingsideError {

@@ -1,3 +1,4 @@
+import { labNotes } from "@ringside/grading";
 import { type Lab, RingsideError } from "@ringside/shared";
 import { isAdmin } from "../auth/access.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -63,7 +64,8 @@ export async function needOffer(
   return { course: only, lab };
 }
 
-export async function labBody(images: ImageShelf, course: string, { lab, file, rubric }: LabDefinition): Promise<Lab> {
+export async function labBody(images: ImageShelf, course: string, definition: LabDefinition): Promise<Lab> {
+  const { lab, file, rubric, tables } = definition;
   const image = await images.find(file.image);
   return {
     lab,
@@ -76,5 +78,7 @@ export async function labBody(images: ImageShelf, course: string, { lab, file, r
     pointsMax: rubric.pointsMax,
     firstSteps: file.first_steps,
     sessionMinutes: file.limits.session_minutes,
+    questions: [...rubric.questions],
+    notes: [...labNotes(file, tables)],
   };
 }

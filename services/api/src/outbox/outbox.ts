@@ -5,7 +5,10 @@ import {
   GRADE_QUEUE,
   type GradeJob,
   gradeJobId,
+  REGRADE_QUEUE,
+  type RegradeJob,
   type Report,
+  regradeJobId,
   START_QUEUE,
   type StartJob,
   type StopJob,
@@ -52,6 +55,12 @@ export async function putStopJob(
 export async function putGradeJob(tx: Transaction, submission: string, version: number): Promise<void> {
   const job: GradeJob = { submission };
   await put(tx, { queue: GRADE_QUEUE, name: GRADE_QUEUE, jobId: gradeJobId({ submission, version }), payload: job });
+}
+
+/** Grades what of a regrade is not graded yet. */
+export async function putRegradeJob(tx: Transaction, regrade: string): Promise<void> {
+  const job: RegradeJob = { regrade };
+  await put(tx, { queue: REGRADE_QUEUE, name: REGRADE_QUEUE, jobId: regradeJobId(job), payload: job });
 }
 
 /**

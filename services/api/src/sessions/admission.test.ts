@@ -96,20 +96,25 @@ describe("a lab's own limit", () => {
 });
 
 describe("what a lab says of its machines", () => {
-  it("goes into the session, and a recorded one never hibernates by itself", async () => {
+  it("goes into the session, and what cannot be saved never hibernates by itself", async () => {
     const limits = "memory_mib: 64, cpu_percent: 30, idle_minutes: 7";
     const own = LAB_YAML.replace(/^hints:.*\n/m, "").replace("memory_mib: 64", limits);
     await writeLab(bed.labsDir, "plain", own);
     const more = "record: true\ndebugger: { on_disconnect: stay }\nhints: [{ en: Look., zh: 看。 }]\n";
     await writeLab(bed.labsDir, "taped", `${own}${more}`);
-    for (const lab of ["plain", "taped"]) await bed.admin("POST", "/v1/courses/os-2026/labs", { body: { lab } });
+    await writeLab(bed.labsDir, "boot", `${own}machine: { start: power_on }\n`);
+    for (const lab of ["plain", "taped", "boot"])
+      await bed.admin("POST", "/v1/courses/os-2026/labs", { body: { lab } });
     const { id: plain } = (await post(people.ann, "plain")).body;
     const taped = (await post(people.ann, "taped")).body;
+    const boot = (await post(people.bob, "boot")).body;
     const row = (id: string) => bed.api.core.database.session.findUniqueOrThrow({ where: { id } });
     expect(await row(plain)).toMatchObject({ record: false, cpuPercent: 30, idleMinutes: 7, onDisconnect: "run" });
     expect(await row(taped.id)).toMatchObject({ record: true, cpuPercent: 30, idleMinutes: 0, onDisconnect: "stay" });
     expect((await row(plain)).hints).toEqual([]);
     expect((await row(taped.id)).hints).toEqual([{ en: "Look.", zh: "看。" }]);
+    expect(await row(boot.id)).toMatchObject({ idleMinutes: 0, machineStart: "power_on" });
+    expect(await row(plain)).toMatchObject({ machineStart: "prompt" });
 
     expect(taped.record).toBe(true);
   });

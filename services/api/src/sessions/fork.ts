@@ -114,6 +114,7 @@ async function createFork(
       cpuPercent: original.cpuPercent,
       idleMinutes: original.idleMinutes,
       onDisconnect: original.onDisconnect,
+      machineStart: original.machineStart,
       hints: hints ?? [],
       // The original's: they are in the machine's memory, and the copy shall be what it was made from.
       parameters: original.parameters as Parameters,

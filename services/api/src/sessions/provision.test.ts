@@ -124,7 +124,7 @@ describe("the start job", () => {
     await queue.close();
     const course = await bed.api.core.database.course.findUniqueOrThrow({ where: { id: "os-2026" } });
     const { file } = await bed.api.core.labs.load(LAB);
-    const seed = { secret: course.secret, student: "os2026ann", lab: LAB };
+    const seed = { secret: course.secret, user: people.ann.id, studentNumber: "os2026ann", lab: LAB };
     expect(startJobSchema.parse(job?.data)).toMatchObject({
       session: session.id,
       user: people.ann.id,

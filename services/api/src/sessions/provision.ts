@@ -108,8 +108,10 @@ const WRITE_SESSION = statement<SessionColumns>(
   "write session",
   `WITH "made" AS (
      INSERT INTO "Session" ("id", "userId", "courseId", "lab", "image", "memoryMib", "sessionMinutes", "record",
-       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt", "onDisconnect", "hints")
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $24::"OnDisconnect", $25::jsonb)
+       "cpuPercent", "idleMinutes", "parameters", "createdAt", "notAfter", "endsAt", "onDisconnect", "hints",
+       "machineStart")
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $24::"OnDisconnect", $25::jsonb,
+       $26::"MachineStart")
      RETURNING ${sessionColumns('"Session"')}
    ), "key" AS (
      INSERT INTO "IdempotencyKey" ("userId", "key", "bodySha256", "sessionId", "createdAt")
@@ -128,7 +130,9 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
   const { principal, course, lab, image } = request;
   const now = Date.now();
   const { limits, record } = lab.file;
-  const student = principal.user.studentNumber ?? principal.user.id;
+  const machineStart = lab.file.machine.start;
+  const { id: user, studentNumber } = principal.user;
+  const seed = { secret: course.secret, user, studentNumber, lab: lab.lab };
   const session = {
     id: newId("ses"),
     epoch: 1,
@@ -138,11 +142,12 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     memoryMib: limits.memory_mib,
     record,
     cpuPercent: limits.cpu_percent,
-    // A recorded machine cannot be saved.
-    idleMinutes: record ? 0 : limits.idle_minutes,
+    // What cannot be saved: a recorded machine, and one without a template.
+    idleMinutes: record || machineStart === "power_on" ? 0 : limits.idle_minutes,
     onDisconnect: lab.file.debugger.on_disconnect,
+    machineStart,
     hints: hintsOf(lab),
-    parameters: deriveParameters({ secret: course.secret, student, lab: lab.lab }, lab.file.parameters),
+    parameters: deriveParameters(seed, lab.file.parameters, lab.tables),
     notAfter: new Date(now + QUEUE_WAIT_MS_MAX),
     startCell: null,
     startState: null,
@@ -157,7 +162,7 @@ async function writeSession(tx: Queryable, request: ProvisionRequest): Promise<S
     ...[request.idempotencyKey, request.digest],
     ...[job.queue, job.name, job.jobId, JSON.stringify(job.payload)],
     ...[action, request.requestId, JSON.stringify({ lab: lab.lab, course: course.id })],
-    ...[session.onDisconnect, JSON.stringify(session.hints)],
+    ...[session.onDisconnect, JSON.stringify(session.hints), machineStart],
   ]);
   assert(row !== undefined, "an insert gives its row");
   return { ...row, submission: null };

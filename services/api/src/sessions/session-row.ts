@@ -8,6 +8,7 @@ const COLUMNS = [
   ...[
     "idleMinutes",
     "onDisconnect",
+    "machineStart",
     "forkedFromId",
     "startCell",
     "startState",

@@ -16,6 +16,7 @@ type Startable = Pick<
   | "cpuPercent"
   | "idleMinutes"
   | "onDisconnect"
+  | "machineStart"
   | "startCell"
   | "startState"
   | "notAfter"
@@ -35,6 +36,7 @@ export function startJobOf(session: Startable): StartJob {
     cpuPercent: session.cpuPercent,
     idleMinutes: session.idleMinutes,
     onDisconnect: session.onDisconnect,
+    start: session.machineStart,
     hints: hintsSchema.parse(session.hints),
     state: session.startState,
     notAfterMs: session.notAfter.getTime(),

@@ -21,7 +21,7 @@ export function registerSubmissionRoutes(app: TypedApp, core: Core): void {
 
 function registerSubmit(
   app: TypedApp,
-  { database, cellClient, traces, recordings, outbox, waiters, closing }: Core,
+  { database, cellClient, traces, recordings, sealKeys, outbox, waiters, closing }: Core,
 ): void {
   /** Of one session at a time one submit runs; the others of this process wait for it. */
   const running = new Map<string, Promise<SubmissionRow>>();
@@ -40,6 +40,7 @@ function registerSubmit(
           "not_found",
           "conflict",
           "cell_unreachable",
+          "quota_exceeded",
           "storage_full",
           "trace_damaged",
           "trace_full",
@@ -53,7 +54,7 @@ function registerSubmit(
       const submit =
         running.get(row.id) ??
         submitSession(
-          { database, cells: cellClient, traces, recordings },
+          { database, cells: cellClient, traces, recordings, sealKeys },
           { session: row, user: principal.user.id, requestId: request.id, signal: closing },
         ).finally(() => running.delete(row.id));
       running.set(row.id, submit);

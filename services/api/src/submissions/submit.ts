@@ -1,6 +1,7 @@
 import { newId, RingsideError, type SealAnswer } from "@ringside/shared";
 import { putAudit } from "../audit/audit.ts";
 import type { CellClient, Errand } from "../cells/client.ts";
+import type { SealKeys } from "../cells/seal-keys.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/outage.ts";
 import { putGradeJob } from "../outbox/outbox.ts";
@@ -9,6 +10,7 @@ import { endSession } from "../sessions/transitions.ts";
 import type { SessionRow } from "../sessions/view.ts";
 import type { RecordingStore } from "./recording-store.ts";
 import { type FetchedRecordings, fetchRecordings } from "./recordings.ts";
+import { requireSignature } from "./signature.ts";
 import type { TraceStore } from "./trace-store.ts";
 import { type SubmissionRow, submissionInclude } from "./view.ts";
 
@@ -22,6 +24,7 @@ export interface SubmitOptions {
   readonly cells: CellClient;
   readonly traces: TraceStore;
   readonly recordings: RecordingStore;
+  readonly sealKeys: SealKeys;
 }
 
 export interface SubmitRequest {
@@ -61,15 +64,18 @@ interface Fetched {
   readonly recordings: FetchedRecordings;
 }
 
-async function fetchTrace({ cells, traces, recordings }: SubmitOptions, request: SubmitRequest): Promise<Fetched> {
+async function fetchTrace(options: SubmitOptions, request: SubmitRequest): Promise<Fetched> {
+  const { cells, traces, recordings, sealKeys } = options;
   const { session, user, signal } = request;
   if (session.cell === null) {
     throw nothingRecorded(session);
   }
   const errand: Errand = { session: session.id, cell: session.cell, user, signal };
   try {
+    await sealKeys.learn(session.cell);
     const seal = await cells.seal(errand);
     await traces.put(seal, await cells.downloadTrace(errand));
+    await requireSignature(traces, seal.digest, await sealKeys.of(session.cell, new Date()));
     return { seal, recordings: await fetchRecordings(cells, recordings, errand, seal) };
   } catch (error) {
     if (error instanceof RingsideError && error.code === "not_found") {
@@ -106,6 +112,7 @@ async function writeSubmission(database: Database, request: SubmitRequest, fetch
         traceHead: seal.head,
         traceEvents: seal.events,
         traceBytes: seal.bytes,
+        signatureWanted: true,
         recordings: { create: [...recordings.kept] },
       },
       include: submissionInclude,

@@ -21,7 +21,7 @@ import { gradeFile } from "../grades/grade-file.ts";
 import type { Grader } from "../grades/grader.ts";
 import { type Api, openApi } from "../open.ts";
 import type { SessionBounds } from "../sessions/admission.ts";
-import { writeImage, writeLab } from "./files.ts";
+import { type ImageTables, writeImage, writeLab } from "./files.ts";
 
 /**
  * A whole api for one test file: a database and a Redis prefix of its own in the run's real PostgreSQL and Redis,
@@ -55,6 +55,8 @@ export interface BedOptions {
   readonly apiDatabaseUrl?: (own: string) => string;
   readonly bounds?: Partial<SessionBounds>;
   readonly onLog?: (line: string) => void;
+  /** Of the image, in place of the smallest ones. */
+  readonly tables?: ImageTables;
 }
 
 export interface Bed extends AsyncDisposable {
@@ -96,7 +98,7 @@ export async function openBed(options: BedOptions): Promise<Bed> {
   const labsDir = join(folder, "labs");
   const dataDir = join(folder, "data");
   await writeLab(labsDir, LAB);
-  const image = await writeImage(join(folder, "cache"), "test-image");
+  const image = await writeImage(join(folder, "cache"), "test-image", undefined, undefined, options.tables);
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const adminToken = newBearerToken();
   const api = stack.use(

@@ -18,6 +18,7 @@ import {
 } from "@ringside/shared";
 import type { Redis } from "ioredis";
 import { jwtVerify } from "jose";
+import { TEST_SIGNER } from "./signer.ts";
 
 /** Stands in for a cell's gdb-proxy: serves the api's errands and checks every ticket as the real one does. */
 export interface FakeCell extends AsyncDisposable {
@@ -46,7 +47,7 @@ export interface FakeRecording extends SessionRecording {
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-/** Any bytes will do for a trace: the api looks at nothing but their number and digest. */
+/** Any bytes will do for a trace: the api looks at their number and digest, and at the seal if they end in one. */
 export function sealOf(trace: Buffer): Seal {
   return { events: 2, bytes: trace.length, digest: sha256(trace), head: "ab".repeat(32) };
 }
@@ -71,7 +72,10 @@ export async function startFakeCell(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const cell: FakeCell = {
-    proxy: { cell: name, publicUrl: `ws://cell.example:${port}`, internalUrl: `http://127.0.0.1:${port}` },
+    proxy: {
+      ...{ cell: name, publicUrl: `ws://cell.example:${port}`, internalUrl: `http://127.0.0.1:${port}` },
+      sealKey: { key: TEST_SIGNER.key, publicKey: TEST_SIGNER.publicKey },
+    },
     traces: new Map(),
     recordings: new Map(),
     templates: new Map(),

@@ -41,12 +41,20 @@ const CONTENTS = {
   functions: "[]",
 } as const;
 
+/** What an image knows of its kernel. */
+export interface ImageTables {
+  readonly symbols?: string;
+  readonly functions?: string;
+  readonly structures?: string;
+}
+
 /** Puts an image into the cache as `packages/image` lays it out. Files given are in place of the smallest ones. */
 export async function writeImage(
   cacheDir: string,
   name: string,
   debug: string | Buffer = CONTENTS.debug,
   program: string | Buffer = "a program",
+  tables: ImageTables = {},
 ): Promise<ImageManifest> {
   const inputsDigest = sha256(`inputs of ${name}`);
   const folder = join(cacheDir, "images", name, inputsDigest);
@@ -58,9 +66,10 @@ export async function writeImage(
   const files = {
     kernel: await file("kernel", CONTENTS.kernel),
     initrd: await file("initrd", CONTENTS.initrd),
-    symbols: await file("System.map", CONTENTS.symbols),
+    symbols: await file("System.map", tables.symbols ?? CONTENTS.symbols),
     debug: await file("vmlinux", debug),
-    functions: await file("functions.json", CONTENTS.functions),
+    functions: await file("functions.json", tables.functions ?? CONTENTS.functions),
+    ...(tables.structures !== undefined && { structures: await file("structures.json", tables.structures) }),
   };
   const programs = { menuos: await file("menuos", program) };
   const lines = [
