@@ -146,6 +146,11 @@ export const TOP_LOOK_MS = 1_000;
 
 export const GRADE_WAIT_MS = 120_000;
 export const ROSTER_BYTES_MAX = 1024 * 1024;
+/** A regrade that takes longer goes on at the server, and is found again. */
+export const REGRADE_WAIT_MS = 600_000;
+/** Pages of a regrade's changes: more than the most submissions that the server grades anew. */
+export const REGRADE_PAGES_MAX = 100;
+export const RUBRIC_BYTES_MAX = 256 * 1024;
 
 /** How often `ringside up` looks whether a lab needs an image that is not built. */
 export const WANTED_LOOK_MS = 2_000;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAnswer } from "./commands/answer.ts";
 import { addBench } from "./commands/bench.ts";
 import { addCell } from "./commands/cell.ts";
 import { addCheckpoint } from "./commands/checkpoint.ts";
@@ -10,13 +11,17 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addFork } from "./commands/fork.ts";
 import { addGdb } from "./commands/gdb.ts";
 import { addGrade } from "./commands/grade.ts";
+import { addGrades } from "./commands/grades.ts";
 import { addImage } from "./commands/image.ts";
 import { addInit } from "./commands/init.ts";
 import { addKeys } from "./commands/keys.ts";
+import { addLab } from "./commands/lab.ts";
 import { addLabs } from "./commands/labs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addMachine } from "./commands/machine.ts";
+import { addOverride } from "./commands/override.ts";
 import { addPipe } from "./commands/pipe.ts";
+import { addRegrade } from "./commands/regrade.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addStart } from "./commands/start.ts";
@@ -25,6 +30,7 @@ import { addTop } from "./commands/top.ts";
 import { addTrace } from "./commands/trace.ts";
 import { addUp } from "./commands/up.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWatch } from "./commands/watch.ts";
 import type { Context } from "./context.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
 
@@ -54,10 +60,13 @@ export function createProgram(context: Omit<Context, "json">): Command {
   const groups: readonly [string, readonly ((program: Command, context: Context) => void)[]][] = [
     [
       "Students:",
-      [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addInit, addPipe, addConsole, addGrade],
+      [addLogin, addLabs, addStart, addSessions, addConnect, addGdb, addInit, addPipe, addConsole, addAnswer, addGrade],
     ],
     ["Machines:", [addMachine, addCheckpoint, addFork]],
-    ["Instructors:", [addCourse, addTrace, addVerify, addReplay, addTop]],
+    [
+      "Instructors:",
+      [addCourse, addLab, addGrades, addOverride, addRegrade, addWatch, addTrace, addVerify, addReplay, addTop],
+    ],
     ["Operators:", [addUp, addCell, addKeys, addDemo, addDoctor, addImage, addTest, addBench]],
   ];
   for (const [heading, adds] of groups) {

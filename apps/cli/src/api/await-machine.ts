@@ -51,7 +51,7 @@ export function stateText(session: Session): string {
   return hibernatedBytes === null ? state : `${state} (${Math.ceil(hibernatedBytes / 1000)} kB)`;
 }
 
-const WAYS = { pool: "from the pool", clone: "cloned", cold: "booted" } as const;
+const WAYS = { pool: "from the pool", clone: "cloned", cold: "switched on" } as const;
 
 /** How its machine came to be, and how long that took; empty where it is not known. */
 export function startText({ how, startMs }: Session): readonly string[] {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   addMembersAnswerSchema,
   type ConnectionRole,
+  cellKeyListSchema,
   cellListSchema,
   checkpointListSchema,
   courseListSchema,
@@ -16,6 +17,7 @@ import {
   pauseSchema,
   readinessSchema,
   savedStateSchema,
+  sessionAnswersSchema,
   sessionListSchema,
   sessionSchema,
   submissionSchema,
@@ -25,6 +27,7 @@ import {
 import { z } from "zod";
 import { API_WAIT_MS, DOWNLOAD_TIMEOUT_MS, MACHINE_WAIT_MS } from "../limits.ts";
 import { type ApiOptions, type ApiRequest, callApi, openResponse } from "./client.ts";
+import { teachingCalls } from "./teaching-calls.ts";
 
 /** Every route of the API that the CLI uses, by name. All of them throw CliError. */
 export type Api = ReturnType<typeof createApi>;
@@ -38,6 +41,7 @@ export function createApi(options: ApiOptions) {
     ...sessionCalls(options),
     ...machineCalls(options),
     ...courseCalls(options),
+    ...teachingCalls(options),
     ...serviceCalls(options),
   };
 }
@@ -74,6 +78,12 @@ function sessionCalls(options: ApiOptions) {
     tcpEntry: (id: string) =>
       callApi(options, { method: "POST", path: at(id, "/tcp-entry"), body: {} }, tcpEntryAnswerSchema),
     submit: (id: string) => callApi(options, { method: "POST", path: at(id, "/submit"), body: {} }, submissionSchema),
+    answers: async (id: string) =>
+      (await callApi(options, { method: "GET", path: at(id, "/answers") }, sessionAnswersSchema)).questions,
+    answer: async (id: string, question: string, value: string) => {
+      const path = at(id, `/answers/${encodeURIComponent(question)}`);
+      return (await callApi(options, { method: "PUT", path, body: { value } }, sessionAnswersSchema)).questions;
+    },
     submission: (id: string, waitMs = 0) =>
       callApi(
         options,
@@ -167,6 +177,13 @@ function serviceCalls(options: ApiOptions) {
         createTokenAnswerSchema,
       ),
     cells: async () => (await callApi(options, { method: "GET", path: "/v1/cells" }, cellListSchema)).cells,
+    sealKeys: async () => (await callApi(options, { method: "GET", path: "/v1/seal-keys" }, cellKeyListSchema)).keys,
+    /** @param from RFC 3339; without it, from now on */
+    revokeSealKey: async (key: string, from: string | undefined) => {
+      const path = `/v1/seal-keys/${encodeURIComponent(key)}/revoke`;
+      const body = from === undefined ? {} : { from };
+      return (await callApi(options, { method: "POST", path, body }, cellKeyListSchema)).keys;
+    },
     ready: () => callApi(options, { method: "GET", path: "/readyz" }, readinessSchema),
     image: (digest: string) =>
       callApi(options, { method: "GET", path: `/v1/images/${encodeURIComponent(digest)}` }, imageManifestSchema),

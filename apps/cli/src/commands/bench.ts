@@ -15,7 +15,11 @@ export function addBench(program: Command, context: Context): void {
     .description("Measures on this machine what Ringside promises, each figure with its target and how it was taken.")
     .addHelpText("after", `\nSuites:\n${SUITES.map((suite) => `  ${suite.name}  ${suite.summary}`).join("\n")}`)
     .option("--part <name>", `only this part of a suite: ${SUITES.flatMap((suite) => partsOf(suite)).join(", ")}`)
-    .option("--count <n>", "of the part fuzz: packets to send", integer(1, FUZZ_COUNT_MAX))
+    .option(
+      "--count <n>",
+      "of the part fuzz: packets to send; of the suite grading: sessions",
+      integer(1, FUZZ_COUNT_MAX),
+    )
     .option("--seed <n>", "of the part fuzz: what a run before has printed, to send the same", integer(1, SEED_MAX))
     .action((name: string | undefined, options: RunOptions) => bench(context, name, options));
 }

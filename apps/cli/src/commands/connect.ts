@@ -5,8 +5,10 @@ import { assertConnectable, chooseSession } from "../api/choose-session.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { debugFiles } from "../api/debug-file.ts";
 import { type Context, note, print } from "../context.ts";
+import { writeGdbVariables } from "../editors/gdb-variables.ts";
 import { startConnector } from "../near/connector.ts";
 import type { DebugFiles } from "../processes/gdb.ts";
+import { cacheFolder } from "../setup/image.ts";
 import { integer } from "./arguments.ts";
 import { addNearOptions, concludeVerification, type NearOptions, nearSettings } from "./near-options.ts";
 
@@ -58,12 +60,13 @@ async function connect(context: Context, given: string | undefined, options: Con
 async function tellEntry(context: Context, prepared: Prepared): Promise<void> {
   const { api, session } = prepared;
   const [files, steps] = await Promise.all([prepared.files, prepared.steps()]);
+  const variables = await writeGdbVariables(cacheFolder(context), session, files);
   const entry = await api.tcpEntry(session.id);
   if (context.json()) {
-    print(context, JSON.stringify({ session: session.id, ...entry, ...pathsOf(files) }));
+    print(context, JSON.stringify({ session: session.id, ...entry, ...pathsOf(files, variables) }));
     return;
   }
-  print(context, instructions(`${entry.host}:${entry.port}`, files, steps));
+  print(context, instructions(`${entry.host}:${entry.port}`, files, variables, steps));
   print(context, `The port takes one gdb, from this machine's address, until ${entry.expiresAt}.`);
 }
 
@@ -75,10 +78,11 @@ interface Prepared {
 }
 
 /** For programs that start gdb. */
-const pathsOf = (files: DebugFiles | undefined) => ({
+const pathsOf = (files: DebugFiles | undefined, variables: string | undefined) => ({
   symbols: files?.debug ?? null,
   sources: files?.sources ?? null,
   programs: files?.programs ?? {},
+  variables: variables ?? null,
 });
 
 async function listen(context: Context, prepared: Prepared, options: ConnectOptions): Promise<void> {
@@ -108,11 +112,12 @@ async function listen(context: Context, prepared: Prepared, options: ConnectOpti
     steps.catch(() => undefined);
     await using connector = await starting;
     const [files, firstOnes] = await Promise.all([prepared.files, steps]);
+    const variables = await writeGdbVariables(cacheFolder(context), session, files);
     const { port, roundTripMs } = connector;
     if (context.json()) {
-      event("listening", { session: session.id, host: GDB_HOST, port, ...pathsOf(files) });
+      event("listening", { session: session.id, host: GDB_HOST, port, ...pathsOf(files, variables) });
     } else {
-      print(context, instructions(`${GDB_HOST}:${port}`, files, firstOnes));
+      print(context, instructions(`${GDB_HOST}:${port}`, files, variables, firstOnes));
       print(context, "Leave this running; Ctrl-C ends it. gdb may detach and come again.");
     }
     const ms = await roundTripMs();
@@ -138,12 +143,18 @@ const debuginfodSteps = (url: string): string[] => [
 ];
 
 /** What to type into gdb, to the letter. */
-function instructions(address: string, files: DebugFiles | undefined, steps: Lab["firstSteps"]): string {
+function instructions(
+  address: string,
+  files: DebugFiles | undefined,
+  variables: string | undefined,
+  steps: Lab["firstSteps"],
+): string {
   const lines = [
     "In another terminal:",
     `  gdb -q${files === undefined ? "" : ` ${files.debug}`}`,
     ...(files?.sources === undefined ? [] : [`  (gdb) directory ${files.sources}`]),
     ...(files?.debuginfod === undefined ? [] : debuginfodSteps(files.debuginfod)),
+    ...(variables === undefined ? [] : [`  (gdb) source ${variables}`]),
     "  (gdb) set remotetimeout 30",
     `  (gdb) target remote ${address}`,
     ...steps.gdb.map((step) => `  (gdb) ${step}`),

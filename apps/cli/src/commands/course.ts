@@ -1,13 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
-import { gradeCsv } from "@ringside/grading";
-import type { GradeTable } from "@ringside/shared";
 import type { Command } from "commander";
 import { loggedInApi } from "../api/credentials.ts";
 import { type Context, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { ROSTER_BYTES_MAX } from "../limits.ts";
 import { table } from "../output/table.ts";
-import { languageOf, languageOption } from "../trace/language.ts";
+import { languageOption } from "../trace/language.ts";
+import { showGrades } from "./grades.ts";
 import { parseRoster } from "./roster.ts";
 
 /** `ringside course …`: what instructors do. */
@@ -56,9 +55,7 @@ export function addCourse(program: Command, context: Context): void {
     .option("--csv", "as a CSV file for spreadsheets, with the points of each check")
     .addOption(languageOption())
     .action(async (name: string, lab: string, options: { csv?: boolean; lang?: "en" | "zh" }) => {
-      const grades = await (await loggedInApi(context)).grades(name, lab);
-      if (options.csv === true) context.stdout.write(gradeCsv(grades, languageOf(context, options.lang)));
-      else printResult(context, grades, gradesText);
+      await showGrades(context, name, lab, options);
     });
   course.addHelpText(
     "after",
@@ -94,14 +91,4 @@ async function readRoster(path: string): Promise<string> {
   } catch (cause) {
     throw new CliError("not_found", `The roster ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
-}
-
-function gradesText(grades: GradeTable): string {
-  const rows = grades.rows.map((row) => {
-    const grade = row.submission?.grade ?? null;
-    const points = grade === null ? "" : `${grade.points}/${grade.pointsMax}`;
-    const state = row.submission === null ? "nothing handed in" : (grade?.outcome ?? "waiting for its grade");
-    return [row.studentNumber ?? "", row.name, points, state, row.submission?.id ?? ""];
-  });
-  return table(["number", "name", "points", "state", "submission"], rows);
 }

@@ -61,7 +61,7 @@ async function gdb(
       },
     });
     using _held = context.holdInterrupts();
-    const args = [...attachArguments(files, `127.0.0.1:${connector.port}`), ...gdbArguments];
+    const args = [...attachArguments(files, `127.0.0.1:${connector.port}`, session.parameters), ...gdbArguments];
     ({ code } = await runGdb(args, childEnvironment(context.environment)));
   }
   concludeVerification(settings.verification, say);

@@ -20,6 +20,7 @@ export function addGrade(program: Command, context: Context): void {
     .action(async (given: string | undefined, options: { wait: boolean }) => {
       const api = await loggedInApi(context);
       const session = await chooseSession(api, given);
+      await tellUnanswered(context, api, session.id);
       const submission = await api.submit(session.id);
       if (!options.wait) {
         printResult(context, submission, () => `Handed in as ${submission.id}: ${submission.traceEvents} events.`);
@@ -37,6 +38,15 @@ export function addGrade(program: Command, context: Context): void {
       const api = await loggedInApi(context);
       printGrade(context, await waitForGrade(context, api, await chooseSubmission(api, what)));
     });
+}
+
+/** Names the questions without an answer. That a server does not know of questions keeps nobody from handing in. */
+async function tellUnanswered(context: Context, api: Api, session: string): Promise<void> {
+  const questions = await api.answers(session).catch(() => []);
+  context.signal.throwIfAborted();
+  const open = questions.filter(({ value }) => value === null).map(({ question }) => question);
+  if (open.length === 0) return;
+  note(context, `Not answered with \`ringside answer\`: ${open.join(", ")}. What you answered in gdb counts.`);
 }
 
 async function chooseSubmission(api: Api, what: string | undefined): Promise<string> {
@@ -86,7 +96,9 @@ function gradeText(submission: Submission): string {
     verdict.verdict.replace("_", " "),
     `${verdict.points}/${verdict.pointsMax}`,
     verdict.evidence.slice(0, 6).join(",") + (verdict.evidence.length > 6 ? ",…" : ""),
-    verdict.reason.en,
+    verdict.override === undefined
+      ? verdict.reason.en
+      : `${verdict.reason.en} (judged by ${verdict.override.authorName ?? "an instructor"})`,
   ]);
   return `${table(["check", "verdict", "points", "evidence", "reason"], rows)}\n\n${grade.points} of ${grade.pointsMax} points (${submission.id}, ${submission.lab}; evidence: event numbers of the recording)`;
 }

@@ -44,7 +44,7 @@ async function init(context: Context, given: string | undefined, { folder, port 
   const files = await debugFiles(context, api, session);
   const address = `${GDB_HOST}:${port}`;
   const place = resolve(folder);
-  const gdbText = gdbinit(files, address);
+  const gdbText = gdbinit(files, address, session.parameters);
   const configuration = JSON.stringify(launchConfiguration(files, address), null, 2);
   const written = [
     await write({ path: join(place, ".gdbinit"), comment: "#", text: gdbText }, gdbText),

@@ -18,7 +18,7 @@ test("the place in the queue is shown, and then how the machine came to be", asy
 
 test.each([
   ["clone", 31.4, "cloned in 31 ms"],
-  ["cold", 1_412.2, "booted in 1412 ms"],
+  ["cold", 1_412.2, "switched on in 1412 ms"],
 ] as const)("a machine that came by %s is called so", async (how, startMs, words) => {
   await using bed = await startCommandBed({
     ...withSessions(),
@@ -46,4 +46,25 @@ test("a session that is there and hibernated is woken, a copy is not taken for i
   const { stdout } = await bed.run(["start", "net-listen"]);
   expect(stdout).toContain(`Session ${SESSION} of net-listen is ready`);
   expect(bed.asked.map(({ route }) => route)).not.toContain("POST /v1/sessions");
+});
+
+test("what a lab says of a value is told to those who have it", async () => {
+  const note = (value: number, en: string) => ({ parameter: "backlog", value, text: { en, zh: `${en}。` } });
+  const notes = [note(7, "Seven is drawn."), note(8, "Eight is not.")];
+  const lab = {
+    ...{ lab: "net-listen", course: "os", title: { en: "T", zh: "T" }, summary: { en: "S", zh: "S" } },
+    ...{ image: "linux-x86_64", imageDigest: null, rubricDigest: "cd".repeat(32), pointsMax: 100 },
+    ...{ firstSteps: { gdb: [], console: [] }, sessionMinutes: 120, questions: [], notes },
+  };
+  await using bed = await startCommandBed({
+    ...withSessions(),
+    "POST /v1/sessions": { value: aSession(), status: 202 },
+    [`GET /v1/sessions/${SESSION}`]: { value: aSession() },
+    "GET /v1/labs": { value: { labs: [lab] } },
+  });
+  const { stdout } = await bed.run(["start", "net-listen"]);
+  expect(stdout).toContain("  Seven is drawn.");
+  expect(stdout).not.toContain("Eight");
+  const inChinese = await bed.run(["start", "net-listen"], { variables: { LANG: "zh_CN.UTF-8" } });
+  expect(inChinese.stdout).toContain("  Seven is drawn.。");
 });

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { Session } from "@ringside/shared";
+import type { Bilingual, Lab, Session } from "@ringside/shared";
 import type { Command } from "commander";
 import { becomeReady, wake } from "../api/await-machine.ts";
 import type { Api } from "../api/calls.ts";
 import { loggedInApi } from "../api/credentials.ts";
 import { type Context, note, printResult } from "../context.ts";
+import { questionLines } from "../output/questions.ts";
+import { languageOf } from "../trace/language.ts";
 
 /** `ringside start LAB`: a machine for a lab, ready when the command ends. */
 export function addStart(program: Command, context: Context): void {
@@ -29,7 +31,15 @@ async function start(context: Context, lab: string, course: string | undefined):
   const session = (await liveSession(context, api, lab, course)) ?? (await api.startSession(lab, course, randomUUID()));
   const asleep = session.state === "hibernated";
   const ready = asleep ? await wake(context, api, session) : await becomeReady(context, api, session);
-  printResult(context, ready, () => readyText(ready));
+  const [questions, labs] = await Promise.all([
+    api.answers(ready.id).catch(() => []),
+    api.labs(ready.course).catch(() => []),
+  ]);
+  context.signal.throwIfAborted();
+  const language = languageOf(context, undefined);
+  printResult(context, ready, () =>
+    readyText(ready, notesOn(ready, labs, language), questionLines(questions, language)),
+  );
 }
 
 async function liveSession(
@@ -45,15 +55,22 @@ async function liveSession(
   return own;
 }
 
-function readyText(session: Session): string {
+/** What the lab has to say of the values that this session has. */
+function notesOn({ lab, parameters }: Session, labs: readonly Lab[], language: keyof Bilingual): readonly string[] {
+  const notes = labs.find((each) => each.lab === lab)?.notes ?? [];
+  return notes.filter((each) => parameters[each.parameter] === each.value).map(({ text }) => `  ${text[language]}`);
+}
+
+function readyText(session: Session, notes: readonly string[], questions: readonly string[]): string {
   const parameters = Object.entries(session.parameters).map(([name, value]) => `  ${name} = ${value}`);
   return [
     `Session ${session.id} of ${session.lab} is ${session.state}, until ${session.endsAt}.`,
     ...(session.record ? ["It is recorded for a replay: it cannot be hibernated, saved or copied."] : []),
-    ...(parameters.length > 0 ? ["Your own values for this lab:", ...parameters] : []),
+    ...(parameters.length > 0 ? ["Your own values for this lab:", ...parameters, ...notes] : []),
     "Next:",
     "  ringside gdb        debug its kernel with your gdb",
     "  ringside console    type at its console (in another terminal)",
     "  ringside submit     hand in",
+    ...questions,
   ].join("\n");
 }

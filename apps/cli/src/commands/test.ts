@@ -21,10 +21,11 @@ Examples:
   ringside test --project unit packages/rsp
   ringside test --long gdb-testsuite                       gdb's own tests, through our codec
   ringside test --long gdb-testsuite gdb.base/break.exp    one file of them
-  ringside test --long kernel-source                       another version of Linux, built, booted and debugged`;
+  ringside test --long kernel-source                       another version of Linux, built, booted and debugged
+  ringside test --long syscall-matrix                      the system calls of all student numbers`;
 
 /** Tests that take too long for every change: each is a folder in tests/ with a main.ts and a README. */
-const LONG_TESTS = ["gdb-testsuite", "kernel-source"] as const;
+const LONG_TESTS = ["gdb-testsuite", "kernel-source", "syscall-matrix"] as const;
 
 /** `ringside test`: everything that CI checks; its last line is `N passed, N failed`. */
 export function addTest(program: Command, context: Context): void {

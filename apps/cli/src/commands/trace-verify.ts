@@ -1,13 +1,16 @@
+import type { CellKey } from "@ringside/shared";
 import { type Command, InvalidArgumentError } from "commander";
 import { type Context, printResult } from "../context.ts";
 import { CliError } from "../exit-codes.ts";
 import { table } from "../output/table.ts";
+import { cellKeys } from "../trace/cell-keys.ts";
 import { checkTrace, type TraceCheck } from "../trace/checks.ts";
 import { type OpenedTrace, openTrace, TRACE_SOURCES } from "../trace/open-trace.ts";
 
 interface VerifyOptions {
   readonly digest?: string;
   readonly unsealed?: boolean;
+  readonly keys?: string;
 }
 
 /** `ringside trace verify`. */
@@ -18,12 +21,15 @@ export function addTraceVerify(trace: Command, context: Context): void {
     .summary("check a recording from every side")
     .description(
       "Checks a recording: the form of every line, the version, the chain of hashes, numbers and times, the seal, " +
-        "and that it is what was handed in. Exits with 0 where all of it is right, with 1 where anything is not.",
+        "that it is what was handed in, and its cell's signature. The cells' keys come from the server where you are " +
+        "logged in. Exits with 0 where all of it is right, with 1 where anything is not.",
     )
     .option("--digest <sha256>", "of a file: the sha256 that it must have", sha256)
     .option("--unsealed", "a recording that goes on is right, too")
+    .option("--keys <file>", "the cells' keys, as `ringside --json keys list` prints them, in place of the server's")
     .action(async (source: string, options: VerifyOptions) => {
-      verify(context, await openTrace(context, source), options);
+      const opened = await openTrace(context, source);
+      verify(context, opened, options, await cellKeys(context, options.keys));
     });
 }
 
@@ -32,8 +38,18 @@ function sha256(value: string): string {
   return value.toLowerCase();
 }
 
-function verify(context: Context, { result, submission }: OpenedTrace, options: VerifyOptions): void {
-  const expected = { digest: options.digest ?? submission?.traceDigest, mayBeUnsealed: options.unsealed === true };
+function verify(
+  context: Context,
+  { result, submission }: OpenedTrace,
+  options: VerifyOptions,
+  keys: readonly CellKey[] | null,
+): void {
+  const expected = {
+    digest: options.digest ?? submission?.traceDigest,
+    mayBeUnsealed: options.unsealed === true,
+    keys,
+    handedIn: submission === undefined ? undefined : new Date(submission.createdAt),
+  };
   const checks = checkTrace(result, expected);
   const isBad = checks.some(({ state }) => state === "bad");
   const answer = {

@@ -7,7 +7,7 @@ import { aGrade, anUngradable } from "../../../../packages/grading/src/testing/g
 import { readAsciicast } from "../../../../packages/trace/src/testing/asciicast-validator.ts";
 import { readCtfStream } from "../../../../packages/trace/src/testing/ctf-reader.ts";
 import { gReply } from "../../../../packages/trace/src/testing/registers.ts";
-import { TEST_USER, TraceBuilder } from "../../../../packages/trace/src/testing/trace-builder.ts";
+import { TEST_SIGNER, TEST_USER, TraceBuilder } from "../../../../packages/trace/src/testing/trace-builder.ts";
 import { aSession, type CommandBed, SESSION, startCommandBed } from "../testing/command-bed.ts";
 
 const SUBMISSION = "sub_00000000000000000001";
@@ -56,12 +56,12 @@ function aSubmission(trace: TraceBuilder, grade: GradeResult | null, differing: 
   };
 }
 
-const served = (trace: TraceBuilder, submission: Submission) =>
-  startCommandBed({
-    [`GET /v1/sessions/${SESSION}`]: { value: aSession({ submission: SUBMISSION }) },
-    [`GET /v1/submissions/${SUBMISSION}`]: { value: submission },
-    [`GET /v1/submissions/${SUBMISSION}/trace`]: { bytes: trace.bytes },
-  });
+const routesOf = (trace: TraceBuilder, submission: Submission) => ({
+  [`GET /v1/sessions/${SESSION}`]: { value: aSession({ submission: SUBMISSION }) },
+  [`GET /v1/submissions/${SUBMISSION}`]: { value: submission },
+  [`GET /v1/submissions/${SUBMISSION}/trace`]: { bytes: trace.bytes },
+});
+const served = (trace: TraceBuilder, submission: Submission) => startCommandBed(routesOf(trace, submission));
 
 const run = (bed: CommandBed, ...args: readonly string[]) =>
   bed.run(["trace", ...args], { variables: { RINGSIDE_CACHE: join(folder, "cache"), LANG: "C.UTF-8" } });
@@ -149,6 +149,43 @@ describe("ringside trace verify", () => {
       signature: "unknown",
     });
     expect((await run(bed, "verify", SUBMISSION)).stdout).toMatch(/chain +ok +15 events[\s\S]*Intact: 15 events\./);
+  });
+
+  const { key, publicKey } = TEST_SIGNER;
+  const cellKey = { cell: "cell-1", key, publicKey, firstSeen: AT, revokedFrom: null };
+  const signatureOf = async (keys: readonly unknown[], trace: TraceBuilder, submission?: Submission) => {
+    const known = { "GET /v1/seal-keys": { value: { keys } } };
+    await using bed = await startCommandBed({ ...routesOf(trace, submission ?? aSubmission(trace, null)), ...known });
+    const { stdout, error } = await run(bed, "verify", SUBMISSION, "--json");
+    return [checksOf(stdout).signature, error === undefined];
+  };
+
+  test("looks at the signature with the keys of the server's cells", async () => {
+    const trace = recorded().seal();
+    expect(await signatureOf([cellKey], trace)).toEqual(["good", true]);
+    expect(await signatureOf([], trace)).toEqual(["bad", false]);
+    expect(await signatureOf([{ ...cellKey, cell: "cell-2" }], trace)).toEqual(["bad", false]);
+    expect(await signatureOf([cellKey], recorded().seal(null))).toEqual(["bad", false]);
+    const revoked = [{ ...cellKey, revokedFrom: "2026-03-02T09:00:00.000Z" }];
+    expect(await signatureOf(revoked, trace)).toEqual(["good", true]);
+    const late = aSubmission(trace, null, { createdAt: "2026-03-02T09:00:01.000Z" });
+    expect(await signatureOf(revoked, trace, late)).toEqual(["bad", false]);
+  });
+
+  test("takes the keys from a file, as `keys list` prints them", async () => {
+    const path = await file("signed.jsonl", recorded().seal().bytes);
+    await using bed = await startCommandBed({ "GET /v1/seal-keys": { value: { keys: [cellKey] } } });
+    const { stdout: list } = await bed.run(["keys", "list", "--json"]);
+    const keys = await file("keys.json", Buffer.from(list));
+    await using away = await startCommandBed({});
+    const { stdout, error } = await run(away, "verify", path, "--keys", keys, "--json");
+    expect(error).toBeUndefined();
+    expect(checksOf(stdout).signature).toBe("good");
+    // A file says nothing of when the server had it: a revoked key is not good then.
+    const revoked = { keys: [{ ...cellKey, revokedFrom: AT }] };
+    const others = await file("revoked.json", Buffer.from(JSON.stringify(revoked)));
+    expect((await run(away, "verify", path, "--keys", others)).error).toMatchObject({ exit: "failed" });
+    expect((await run(away, "verify", path, "--keys", path)).error).toMatchObject({ exit: "usage" });
   });
 
   test("finds another recording than was handed in, or than was asked for", async () => {

@@ -1,4 +1,6 @@
+import type { Parameters } from "@ringside/shared";
 import type { DebugFiles } from "../processes/gdb.ts";
+import { gdbVariables } from "./gdb-variables.ts";
 
 /** Seconds: a machine that sleeps is woken while gdb waits. */
 export const REMOTE_TIMEOUT_SECONDS = 30;
@@ -24,8 +26,9 @@ export const TCP_SETTINGS: readonly string[] = [
 /**
  * A `.gdbinit` for a folder: the kernel, its sources, patience, and the commands `ringside` and `ringside-tcp`.
  * @param address where `ringside connect` listens
+ * @param parameters the session's: gdb knows them by their names
  */
-export function gdbinit(files: DebugFiles, address: string): string {
+export function gdbinit(files: DebugFiles, address: string, parameters: Parameters = {}): string {
   const sources = files.sources === undefined ? [] : [`directory ${files.sources}`];
   const debuginfod =
     files.debuginfod === undefined ? [] : [`set debuginfod urls ${files.debuginfod}`, "set debuginfod enabled on"];
@@ -34,6 +37,7 @@ export function gdbinit(files: DebugFiles, address: string): string {
     ...debuginfod,
     ...sources,
     `file ${files.debug}`,
+    ...gdbVariables(parameters, files.programs),
     "",
     "define ringside",
     `  target remote ${address}`,

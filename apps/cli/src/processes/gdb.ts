@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Parameters } from "@ringside/shared";
+import { gdbVariables } from "../editors/gdb-variables.ts";
 import { type Child, type ChildExit, startChild } from "./child.ts";
 
 /** What gdb needs to know of a kernel. */
@@ -17,14 +19,16 @@ export interface DebugFiles {
 /**
  * gdb's arguments that every attachment needs: quiet, patient with the network, attached. The file is the machine's
  * own: gdb need not compare it with what the other side has, which takes a dozen exchanges and as many words.
+ * @param parameters the session's: gdb knows them by their names
  */
-export function attachArguments(files: DebugFiles, address: string): string[] {
+export function attachArguments(files: DebugFiles, address: string, parameters: Parameters = {}): string[] {
   return [
     "-q",
     ...["-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off"],
     ...["-iex", "set exec-file-mismatch off"],
     ...(files.sources === undefined ? [] : ["-iex", `directory ${files.sources}`]),
     ...(files.debuginfod === undefined ? [] : debuginfodArguments(files.debuginfod)),
+    ...gdbVariables(parameters, files.programs).flatMap((line) => ["-iex", line]),
     files.debug,
     ...["-ex", "set remotetimeout 30", "-ex", `target remote ${address}`],
   ];

@@ -1,4 +1,6 @@
-import type { Damage, DamageKind, VerifyResult } from "@ringside/trace";
+import { SIGNATURE_WORDS } from "@ringside/grading";
+import type { CellKey } from "@ringside/shared";
+import { checkSignature, type Damage, type DamageKind, type VerifyResult } from "@ringside/trace";
 
 /** One thing that must be right with a recording. `unknown`: it could not be looked at. */
 export interface TraceCheck {
@@ -33,7 +35,13 @@ export interface Expectations {
   readonly digest: string | undefined;
   /** A recording that goes on has no seal yet. */
   readonly mayBeUnsealed: boolean;
+  /** Keys of all cells, and null where there are none to be had. */
+  readonly keys: readonly CellKey[] | null;
+  /** When the server was handed it; without, a key that was ever revoked does not count. */
+  readonly handedIn: Date | undefined;
 }
+
+type Intact = Extract<VerifyResult, { status: "intact" }>;
 
 /** Looks at a recording from every side that there is. */
 export function checkTrace(result: VerifyResult, expected: Expectations): readonly TraceCheck[] {
@@ -46,7 +54,7 @@ export function checkTrace(result: VerifyResult, expected: Expectations): readon
     { name: "order", state: "good", words: "numbers without gaps, time never runs backwards" },
     sealCheck(result, expected.mayBeUnsealed),
     digestCheck(result.digest, expected.digest),
-    signatureCheck(),
+    signatureCheck(result, expected),
   ];
 }
 
@@ -60,7 +68,7 @@ function versionWords({ events }: VerifyResult): string {
   return opened?.type === "trace.opened" ? String(opened.version) : "";
 }
 
-function sealCheck({ seal }: Extract<VerifyResult, { status: "intact" }>, mayBeUnsealed: boolean): TraceCheck {
+function sealCheck({ seal }: Intact, mayBeUnsealed: boolean): TraceCheck {
   const name = "seal";
   if (seal !== undefined) return { name, state: "good", words: `sealed; head ${seal.head}` };
   return { name, state: mayBeUnsealed ? "unknown" : "bad", words: "not sealed: its end may be missing" };
@@ -73,7 +81,22 @@ function digestCheck(digest: string, expected: string | undefined): TraceCheck {
   return { name, state: "bad", words: `sha256 ${digest}, which is not that of the one expected, ${expected}` };
 }
 
-/** The cell's signature of the seal: recordings have none yet, and what has none is told so. */
-function signatureCheck(): TraceCheck {
-  return { name: "signature", state: "unknown", words: "the recording carries none" };
+/** The cell's signature of the seal. */
+function signatureCheck({ seal, signature, events }: Intact, { keys, handedIn }: Expectations): TraceCheck {
+  const name = "signature";
+  const [opened] = events;
+  if (seal === undefined || opened?.type !== "trace.opened") return { name, state: "unknown", words: "not sealed" };
+  if (keys === null) {
+    const carried = signature === undefined ? "none" : `one of the key ${signature.key}`;
+    const words = `the recording carries ${carried}; without the cells' keys (log in, or --keys) it is not looked at`;
+    return { name, state: "unknown", words };
+  }
+  const isRevoked = (from: string | null) => from !== null && (handedIn === undefined || new Date(from) <= handedIn);
+  const state = checkSignature(
+    signature,
+    opened.cell,
+    keys.map(({ cell, key, publicKey, revokedFrom }) => ({ cell, key, publicKey, revoked: isRevoked(revokedFrom) })),
+  );
+  if (state !== "good") return { name, state: "bad", words: SIGNATURE_WORDS[state].en };
+  return { name, state: "good", words: `by ${opened.cell}, with its key ${signature?.key}` };
 }

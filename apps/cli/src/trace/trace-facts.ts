@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { type Image, imagePath } from "@ringside/image";
-import { type FunctionRow, functionTableSchema } from "@ringside/shared";
+import { type Image, imagePath, structuresPath } from "@ringside/image";
+import { type FunctionRow, functionTableSchema, type StructureRow, structureTableSchema } from "@ringside/shared";
 import { deriveFacts, type Fact, parseSymbols, SymbolTable, type TraceEvent } from "@ringside/trace";
 import { createApi } from "../api/calls.ts";
 import { loadCredentials } from "../api/credentials.ts";
@@ -12,6 +12,7 @@ import { cacheFolder, localImage } from "../setup/image.ts";
 interface ImageTables {
   readonly symbols: SymbolTable;
   readonly functions: readonly FunctionRow[];
+  readonly structures: readonly StructureRow[];
 }
 
 /**
@@ -25,7 +26,7 @@ export async function factsOf(context: Context, events: readonly TraceEvent[]): 
     context.signal.throwIfAborted();
     const why = error instanceof Error ? error.message.split("\n")[0] : String(error);
     note(context, `The kernel's symbols are not at hand (${why}): places are shown as addresses.`);
-    return { symbols: new SymbolTable([]), functions: [] };
+    return { symbols: new SymbolTable([]), functions: [], structures: [] };
   });
   return deriveFacts({ events, ...tables });
 }
@@ -33,25 +34,39 @@ export async function factsOf(context: Context, events: readonly TraceEvent[]): 
 async function findTables(context: Context, image: string): Promise<ImageTables> {
   const local = await localImage(context, image);
   const paths = local === undefined ? await fetchTables(context, image) : pathsIn(local);
-  const [symbols, functions] = await Promise.all(paths.map((path) => readFile(path, "utf8")));
+  const [symbols, functions, structures] = await Promise.all(paths.map((path) => readFile(path, "utf8")));
   return {
     symbols: parseSymbols(symbols ?? ""),
     functions: functionTableSchema.parse(JSON.parse(functions ?? "")),
+    // Images that were built before there was one have none.
+    structures: structureTableSchema.parse(JSON.parse(structures ?? "[]")),
   };
 }
 
-const pathsIn = (image: Image) => [imagePath(image, "symbols"), imagePath(image, "functions")];
+const pathsIn = (image: Image) => {
+  const structures = structuresPath(image);
+  const always = [imagePath(image, "symbols"), imagePath(image, "functions")];
+  return structures === null ? always : [...always, structures];
+};
 
 async function fetchTables(context: Context, image: string): Promise<readonly string[]> {
   const files = new ImageFiles(cacheFolder(context));
   const here = await Promise.all([files.find(image, "symbols"), files.find(image, "functions")]);
   const found = here.filter((path) => path !== null);
-  if (found.length === here.length) return found;
+  // Images that were built before there was one have no table of structures: then reads are told as addresses.
+  const structures = await files.find(image, "structures").catch(() => null);
+  if (found.length === here.length && structures !== null) return [...found, structures];
   const credentials = await loadCredentials(context);
-  if (credentials === undefined) throw new Error("the image is not on this machine, and nobody is logged in");
+  if (credentials === undefined) {
+    if (found.length === here.length) return found;
+    throw new Error("the image is not on this machine, and nobody is logged in");
+  }
   const { signal } = context;
   const api = createApi({ ...credentials, signal });
   using progress = startProgress(context, "fetching the kernel's symbols (once)");
   const options = { api, signal, onProgress: progress.update };
-  return [await files.need(image, "symbols", options), await files.need(image, "functions", options)];
+  const always = [await files.need(image, "symbols", options), await files.need(image, "functions", options)];
+  const more = await files.need(image, "structures", options).catch(() => null);
+  signal.throwIfAborted();
+  return more === null ? always : [...always, more];
 }
