@@ -3,15 +3,20 @@
 #
 #   build-initrd.sh --out DIR [--arch x86_64|i386] [--busybox FILE]
 #
-# DIR gets: initrd.cpio.gz programs/menuos programs/menu32 (with debug information) program-sources.tar.gz.
-# On i386 every program is a 32-bit one: there is no programs/menu32, and the guest's /bin/menu32 is /init.
+# DIR gets: initrd.cpio.gz programs/menuos programs/menu32 programs/trigger (with debug information)
+# program-sources.tar.gz.
+# On i386 every program is a 32-bit one: there is no programs/menu32, and the guest's /bin/menu32 is /init; trigger is
+# a program of x86_64 alone.
 # Needs no root. The same sources, compiler and busybox give the same bytes: the programs' build-ids, too, are digests
 # of what was linked. The guest's stripped copies have the same ids.
 set -euo pipefail
 export LC_ALL=C
 
 readonly SOURCE_NAME=/usr/src/ringside-initrd
-readonly PROGRAM_SOURCES=(menuos.c banner.c clock.c commands.c foreground.c lines.c network.c page.c parameters.c startup.c)
+readonly PROGRAM_SOURCES=(menuos.c banner.c clock.c commands.c foreground.c lines.c network.c page.c pair.c parameters.c startup.c)
+readonly TRIGGER_SOURCES=(trigger.c lines.c parameters.c)
+# Away from where other programs stand: debuggers know a breakpoint by its address alone.
+readonly TRIGGER_AT=0x10000000
 # -O1 with frame pointers: a student can follow the program line by line into the kernel.
 readonly PROGRAM_FLAGS=(-std=gnu11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fno-inline -fno-pie -no-pie -static)
 
@@ -50,12 +55,13 @@ readonly work=$out/work
 rm -rf "$work"
 mkdir -p "$work"
 
-compile() { # NAME EXTRA_FLAGS...
+compile() { # NAME SOURCES EXTRA_FLAGS...
   local name=$1
-  shift
+  local -n sources=$2
+  shift 2
   # Compiled from its own folder, so that no path of the builder gets into the program.
   (cd "$here" && gcc "${PROGRAM_FLAGS[@]}" "$@" "-ffile-prefix-map=$here=$SOURCE_NAME" \
-    -Wl,--build-id=sha1 -o "$out/programs/$name" "${PROGRAM_SOURCES[@]}")
+    -Wl,--build-id=sha1 -o "$out/programs/$name" "${sources[@]}")
   strip -o "$work/$name" "$out/programs/$name"
 }
 
@@ -63,13 +69,15 @@ progress 10 'compiling MenuOS'
 readonly FLAGS_32=(-m32 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64)
 case $arch in
   x86_64)
-    compile menuos -m64
-    compile menu32 "${FLAGS_32[@]}"
-    readonly menu32="file bin/menu32 0755 $work/menu32"
+    compile menuos PROGRAM_SOURCES -m64
+    compile menu32 PROGRAM_SOURCES "${FLAGS_32[@]}"
+    compile trigger TRIGGER_SOURCES -m64 "-Wl,-Ttext-segment=$TRIGGER_AT"
+    readonly others="file bin/menu32 0755 $work/menu32
+file bin/trigger 0755 $work/trigger"
     ;;
   i386)
-    compile menuos "${FLAGS_32[@]}"
-    readonly menu32='link bin/menu32 ../init'
+    compile menuos PROGRAM_SOURCES "${FLAGS_32[@]}"
+    readonly others='link bin/menu32 ../init'
     ;;
 esac
 gcc -O1 -std=gnu11 -o "$work/newc" "$here/newc.c"
@@ -82,7 +90,7 @@ applets=$("$busybox" --list | sort) || die "this system cannot run $busybox, whi
   echo 'char dev/null 0666 1 3'
   echo "file init 0755 $work/menuos"
   echo 'link bin/menuos ../init'
-  echo "$menu32"
+  echo "$others"
   echo "file bin/busybox 0755 $busybox"
   for applet in $applets; do
     [ "$applet" = busybox ] || echo "link bin/$applet busybox"

@@ -59,15 +59,34 @@ static enum outcome hello(const struct parameters *parameters)
 	return OUTCOME_PROMPT;
 }
 
+static enum outcome pair(const struct parameters *parameters)
+{
+	(void)parameters;
+	pairs_try();
+	return OUTCOME_PROMPT;
+}
+
 static enum outcome shell(const struct parameters *parameters)
 {
-	return foreground_start("/bin/sh", parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
+	return foreground_start("/bin/sh", NULL, parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
 }
 
 static enum outcome menu32(const struct parameters *parameters)
 {
-	return foreground_start("/bin/menu32", parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
+	return foreground_start("/bin/menu32", NULL, parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
 }
+
+#ifdef __x86_64__
+static enum outcome by_syscall(const struct parameters *parameters)
+{
+	return foreground_start("/bin/trigger", "syscall", parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
+}
+
+static enum outcome by_int80(const struct parameters *parameters)
+{
+	return foreground_start("/bin/trigger", "int80", parameters) ? OUTCOME_WAIT : OUTCOME_PROMPT;
+}
+#endif
 
 static const struct command COMMANDS[] = {
 	{ "help", "Menu List", help },
@@ -77,6 +96,11 @@ static const struct command COMMANDS[] = {
 	{ "time-asm", "Show System Time(asm)", time_asm },
 	{ "replyhi", "Reply hi TCP Service", replyhi },
 	{ "hello", "Hello TCP Client", hello },
+	{ "pair", "Two connected sockets, of AF_UNIX and of AF_INET", pair },
+#ifdef __x86_64__
+	{ "syscall", "Make your own system call by syscall", by_syscall },
+	{ "syscall-int80", "Make your own system call by int $0x80", by_int80 },
+#endif
 	{ "shell", "A shell; exit comes back", shell },
 	{ "menu32", "This menu as a 32-bit program; quit comes back", menu32 },
 };

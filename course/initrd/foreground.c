@@ -28,7 +28,8 @@ static void take_console(void)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-bool foreground_start(const char *path, const struct parameters *parameters)
+/* `argument` may be NULL. */
+bool foreground_start(const char *path, const char *argument, const struct parameters *parameters)
 {
 	parameters_export(parameters);
 	pid_t pid = fork();
@@ -38,7 +39,7 @@ bool foreground_start(const char *path, const struct parameters *parameters)
 	}
 	if (pid == 0) {
 		signals_as_before();
-		execl(path, path, (char *)NULL);
+		execl(path, path, argument, (char *)NULL);
 		say("%s: %m\n", path);
 		_exit(EXIT_FAILURE);
 	}

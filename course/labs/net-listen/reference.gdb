@@ -1,9 +1,10 @@
-# The model solution. gdb is attached already; `replyhi` is typed at the console once it says "Continuing.":
-#   ringside gdb -- -batch -x reference.gdb
+# The model solution. gdb is attached already: ringside gdb -- -batch -x reference.gdb
 set pagination off
 set confirm off
 
 break sys_listen
+# At the console, once the machine runs.
+monitor type replyhi
 continue
 
 backtrace 8
