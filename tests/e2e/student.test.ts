@@ -91,11 +91,7 @@ describe("a student", () => {
     expect(["pool", "clone"]).toContain(session.how);
 
     const script = path.join(repoRoot, "course/labs/net-listen/reference.gdb");
-    const gdb = startRingside(["gdb", "--", "-batch", "-x", script], student());
-    await until("gdb to have its breakpoint", () => (gdb.output().includes("Breakpoint 1 at") ? true : undefined));
-    const typed = await ringside(["console", "--send", "replyhi"], student());
-    expect(typed.code, typed.stderr).toBe(0);
-    const { code, stdout, stderr } = await gdb.finished;
+    const { code, stdout, stderr } = await ringside(["gdb", "--", "-batch", "-x", script], student());
     expect(code, stderr).toBe(0);
     expect(stdout).toContain(`__sys_listen (fd=3, backlog=${session.parameters.backlog})`);
     expect(stdout).toContain("entry_SYSCALL_64");
@@ -112,6 +108,14 @@ describe("a student", () => {
       expect(evidence.length, check).toBeGreaterThan(0);
       expect(Math.max(...evidence)).toBeLessThan(traceEvents);
     }
+  });
+
+  it("has the recording checked with the cell's own signature, and the key is nobody else's", async () => {
+    const { id } = submissionSchema.parse(await ringsideJson(["grade"], student()));
+    const { code, stdout, stderr } = await ringside(["trace", "verify", id], student());
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/signature +ok +by local\S*, with its key [0-9a-f]{64}/);
+    expect((await stat(path.join(data, "data/keys/seal.pem"))).mode & 0o777).toBe(0o600);
   });
 
   it("is told what to do when there is no session left", async () => {

@@ -3,18 +3,15 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { buildImage, cacheDirectory, type Image } from "@ringside/image";
-import { localDebugFiles } from "../../apps/cli/src/api/debug-file.ts";
-import { childEnvironment } from "../../apps/cli/src/environment.ts";
-import { ConsoleClient } from "../../apps/cli/src/near/console-client.ts";
 import { runChild } from "../../apps/cli/src/processes/child.ts";
-import { attachArguments, startScriptedGdb } from "../../apps/cli/src/processes/gdb.ts";
+import { runLab } from "../e2e/testing/lab-run.ts";
 import { repoRoot } from "../support/repo-root.ts";
-import { atTheReady, handIn, startTestBox, until } from "../support/test-box.ts";
+import { startTestBox } from "../support/test-box.ts";
 
 // An instructor's own kernel: built by the course's recipe, booted, debugged by real gdb, graded. README.md.
 const PACKAGE = "linux-source-6.12";
 const IMAGE = "linux-x86_64";
-const REFERENCE = path.join(repoRoot, "course/labs/net-listen/reference.gdb");
+const LAB = "net-listen";
 const STEP_MS = 600_000;
 
 const ending = new AbortController();
@@ -83,27 +80,15 @@ function buildFrom(kernelSrc: string, cacheDir: string): Promise<Image> {
   });
 }
 
-/** One student, the listen lab by its model solution. */
+/** One student, the listen lab by its model solution: boots the kernel, and has real gdb stop it in listen. */
 async function doTheLab(image: Image) {
   await using box = await startTestBox(1);
-  const { who, session } = await atTheReady(box, 0);
-  if (session.image !== image.manifest.digest) throw new Error(`the session runs ${session.image}`);
-  const files = await localDebugFiles(box.context, image);
-  const { host, port } = await who.api.tcpEntry(session.id);
-  const lines: string[] = [];
-  const args = [...attachArguments(files, `${host}:${port}`), "-x", REFERENCE];
-  const gdb = await startScriptedGdb(args, ["quit"], childEnvironment(box.context.environment), (line) => {
-    lines.push(line);
-    say(line);
-  });
-  await until("the breakpoint", () => lines.find((line) => line.startsWith("Breakpoint 1 at")));
-  await using console = await ConsoleClient.open(who.api, session.id, ending.signal);
-  console.send("replyhi\n");
-  const { code } = await gdb.exited;
-  if (code !== 0) throw new Error(`gdb ended with ${code}`);
-  const { submission } = await handIn(who, session.id);
-  const { points = 0, pointsMax = 0, outcome } = submission.grade ?? {};
-  return { stop: lines.find((line) => line.includes("__sys_listen (")) ?? null, grade: { points, pointsMax, outcome } };
+  const { session, output, grade } = await runLab(box, { lab: LAB });
+  say(output);
+  if (session.image !== image.manifest.digest) throw new Error(`the session ran ${session.image}`);
+  const { points, pointsMax, outcome } = grade;
+  const stop = output.split("\n").find((line) => line.includes("__sys_listen ("));
+  return { stop: stop ?? null, grade: { points, pointsMax, outcome } };
 }
 
 try {
