@@ -218,20 +218,27 @@ export class ReplayedSession implements AsyncDisposable {
    */
   async forward(payload: string): Promise<string> {
     this.#interrupted = false;
+    const stoodAt = this.#glance?.icount ?? null;
+    if (stoodAt !== null && stoodAt >= this.#end) return STOPPED;
     for (;;) {
-      const stoodAt = this.#glance?.icount ?? null;
-      if (stoodAt !== null && stoodAt >= this.#end) return STOPPED;
       await this.#rise();
       const at = await this.#icount();
       await this.writeDue(at);
       if (at >= this.#end) return STOPPED;
       const write = this.#journal.next();
+      // A step goes on from where gdb saw it stand, however far back it had to begin.
+      const isBehind = isStep(payload) && stoodAt !== null && at < stoodAt;
       if (write !== null && this.#haltFor(write) <= at) {
         await this.#overWrite(write, at);
-        if (isStep(payload) && this.#isInterruptedAt(write)) return STOPPED;
+        const isOnTheWay = isBehind && write < stoodAt;
+        if (isStep(payload) && !isOnTheWay && this.#isInterruptedAt(write)) return STOPPED;
         continue;
       }
-      if (stoodAt !== null && isStep(payload)) {
+      if (isBehind && write !== null && write < stoodAt) {
+        await this.#runTo(this.#haltFor(write));
+        continue;
+      }
+      if (isBehind) {
         if (this.#isInterruptedAt(stoodAt)) await this.#toItsEnd(stoodAt);
         else await this.#runTo(stoodAt + 1);
         return STOPPED;
