@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// unit: beside the code, real Redis and PostgreSQL where a service needs them; e2e: real QEMU and gdb, one file at a time.
+// One after the other. unit: beside the code, real Redis and PostgreSQL where a service needs them; labs: the model
+// solutions on real machines; e2e: real QEMU and gdb, one file at a time, since some measure.
 export default defineConfig({
   test: {
     globalSetup: ["./tests/support/global-setup.ts"],
@@ -18,6 +19,17 @@ export default defineConfig({
           ],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "labs",
+          include: ["tests/labs/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -25,6 +37,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts", "tests/faults/**/*.test.ts"],
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

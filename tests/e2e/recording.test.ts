@@ -93,22 +93,25 @@ describe("a recorded session", () => {
 
   it("opens in a real gdb, which steps backwards", async () => {
     const replay = startRingside(["--json", "replay", submission, "--no-gdb"], student());
-    const address = await until("the replay to listen", () => /"address":"([^"]+)"/.exec(replay.output())?.[1]);
+    try {
+      const address = await until("the replay to listen", () => /"address":"([^"]+)"/.exec(replay.output())?.[1]);
 
-    const lines: string[] = [];
-    // Where an interrupt is taken, a step forward comes to its beginning first: the last one stands still at the end.
-    const show = "print/x $pc";
-    const commands = [show, "reverse-stepi", show, "stepi", "stepi", show, "kill", "quit"];
-    const args = attachArguments({ debug: imagePath(box.image, "debug"), sources: undefined }, address);
-    await using gdb = await startScriptedGdb(args, commands, { PATH: process.env.PATH ?? "" }, (line) =>
-      lines.push(line),
-    );
-    await gdb.exited;
-    const counters = lines.flatMap((line) => /^\$\d = (0x[0-9a-f]+)$/.exec(line)?.[1] ?? []);
-    expect(counters, lines.join("\n")).toHaveLength(3);
-    expect(counters[1]).not.toBe(counters[0]);
-    expect(counters[2]).toBe(counters[0]);
-    replay.child.kill("SIGINT");
-    await replay.finished;
+      const lines: string[] = [];
+      // Where an interrupt is taken, a step forward comes to its beginning first: the last one stands still at the end.
+      const show = "print/x $pc";
+      const commands = [show, "reverse-stepi", show, "stepi", "stepi", show, "kill", "quit"];
+      const args = attachArguments({ debug: imagePath(box.image, "debug"), sources: undefined }, address);
+      await using gdb = await startScriptedGdb(args, commands, { PATH: process.env.PATH ?? "" }, (line) =>
+        lines.push(line),
+      );
+      await gdb.exited;
+      const counters = lines.flatMap((line) => /^\$\d = (0x[0-9a-f]+)$/.exec(line)?.[1] ?? []);
+      expect(counters, lines.join("\n")).toHaveLength(3);
+      expect(counters[1]).not.toBe(counters[0]);
+      expect(counters[2]).toBe(counters[0]);
+    } finally {
+      replay.child.kill("SIGINT");
+      await replay.finished;
+    }
   });
 });

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createApi } from "../../apps/cli/src/api/calls.ts";
 import { stopInListen } from "../../apps/cli/src/bench/listen-stop.ts";
 import { readySession } from "../../apps/cli/src/bench/place.ts";
+import { COURSE_LABS, runLab, startLabBed } from "../labs/testing/lab-run.ts";
 import { student, type TestBox } from "../support/test-box.ts";
-import { COURSE_LABS, runLab, startLabBed } from "./testing/lab-run.ts";
 
 // What an instructor does while a class works, against real machines: who is stuck where, and a changed rubric.
 const LAB = "net-listen";

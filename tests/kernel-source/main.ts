@@ -4,7 +4,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { buildImage, cacheDirectory, type Image } from "@ringside/image";
 import { runChild } from "../../apps/cli/src/processes/child.ts";
-import { runLab } from "../e2e/testing/lab-run.ts";
+import { runLab } from "../labs/testing/lab-run.ts";
 import { repoRoot } from "../support/repo-root.ts";
 import { startTestBox } from "../support/test-box.ts";
 

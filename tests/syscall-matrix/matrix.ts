@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { lookUp, parseLabFile, parseLabTable } from "@ringside/grading";
 import type { LabRun } from "../../apps/cli/src/labs/run-lab.ts";
-import { COURSE_LABS, missesOf, runLab, startLabBed } from "../e2e/testing/lab-run.ts";
+import { COURSE_LABS, missesOf, runLab, startLabBed } from "../labs/testing/lab-run.ts";
 import type { TestBox } from "../support/test-box.ts";
 
 /** The lab in which the last two digits of the student number are a system call, done for any of them. */
