@@ -31,6 +31,8 @@ test.each(["before-spawn", "after-spawn", "after-load", "before-ready"])(
     await bed.runner({ RINGSIDE_POOL_MAX: "0" });
     await noneLeft(left);
     await bed.heard(job.session, "ready 1");
+    // The dead one's folder is swept beside the new start.
+    await until("one folder to be left", () => (bed.folders().length === 1 ? true : undefined));
     expect(bed.folders()).toEqual([bed.machine(job.session).machine]);
   },
 );
